@@ -1,0 +1,1 @@
+"""The learning: data, network, training, evaluation, and the run on disk."""

@@ -1,0 +1,282 @@
+"""A training run on disk: the contract between learning and rendering.
+
+A run is a folder of plain files (JSON, CSV, npz without pickle), so that rendering needs neither
+the CSVs nor keras, and so that a run from a stranger can be read without executing anything:
+
+    run.json          what was run, on what, where and when; its status       -> Run.record
+    history.csv       stage,epoch,loss,acc,val_loss,val_acc,seconds           -> Run.history
+    model.json        the layers with their shapes and parameter counts       -> Run.layers
+    architecture.json Keras's own description of the network
+    weights.npz       one array a weight, after the last stage
+    preview.npz       what the report shows of the data                       -> Run.preview
+    predictions.npz   probabilities of the validation and the test rows       -> Run.predictions
+    activations.npz   what each layer answers to a few digits                 -> Run.activations
+    submission.csv    ImageId,Label                                           -> Run.submission
+
+Training writes these as it goes; `status` tells how far it came.
+"""
+
+import csv
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+import numpy as np
+
+from digits.recipe import Recipe
+
+SCHEMA = 1
+TRAINING, FINISHED, FAILED = "training", "finished", "failed"
+FIT, REFIT = "fit", "refit"
+
+
+class RunError(Exception):
+    """A run on disk that cannot be read; the message names the file and says what to do."""
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """Which data a run was trained on. `source` is "kaggle" (CSVs) or "sample" (bundled)."""
+
+    source: str
+    train_file: str
+    test_file: str
+    train_rows: int
+    test_rows: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class DeviceFacts:
+    """The PlaidML device: its id ("llvm_cpu.0"), what it is, and why it was taken."""
+
+    id: str
+    description: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """The contents of run.json. Times are ISO 8601 in UTC; `seconds` maps a stage to its time."""
+
+    id: str
+    status: str
+    data: DataFacts
+    recipe: Recipe
+    fingerprint: str
+    versions: Dict[str, str]
+    started: str
+    device: Optional[DeviceFacts] = None
+    finished: Optional[str] = None
+    seconds: Optional[Dict[str, float]] = None
+    error: Optional[str] = None
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of history.csv; accuracies are fractions in 0..1, epochs count from 1."""
+
+    stage: str
+    epoch: int
+    loss: float
+    acc: float
+    val_loss: float
+    val_acc: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of the network as the report shows it.
+
+    `output_shape` leaves out the batch; `detail` says in words what the layer does
+    ("3 x 3, relu"); `multiply_adds` is what one image costs.
+    """
+
+    name: str
+    kind: str
+    detail: str
+    output_shape: Tuple[int, ...]
+    parameters: int
+    trainable_parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the report shows of the data. Images are uint8 (n, 28, 28), labels uint8 (n,).
+
+    train_head (5, 785) and test_head (5, 784): the first rows as they stand in the CSVs.
+    first_images, first_labels: the first 64 labelled rows.
+    class_images (10, k, 28, 28): the first k images of each class; class_means (10, 28, 28).
+    train_labels (n_train,); validation_rows (n_val,): their row numbers in train.csv, from 0.
+    validation_images (n_val, 28, 28), validation_labels (n_val,).
+    """
+
+    train_head: np.ndarray
+    test_head: np.ndarray
+    first_images: np.ndarray
+    first_labels: np.ndarray
+    class_images: np.ndarray
+    class_means: np.ndarray
+    train_labels: np.ndarray
+    validation_rows: np.ndarray
+    validation_images: np.ndarray
+    validation_labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Softmax outputs, float32 (n, 10).
+
+    `validation` comes from the network as it was after the first fit, when it had never seen the
+    validation rows; `test` from the network that was submitted.
+    """
+
+    validation: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What the layers answer to a few digits of the training set.
+
+    rows (k,), labels (k,), images uint8 (k, 28, 28); layers maps a layer's name, in the order of
+    the network, to float16 (k, ...) without the batch dimension: (k, h, w, c) or (k, n).
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    images: np.ndarray
+    layers: Dict[str, np.ndarray]
+
+
+class Run:
+    """A run folder, read file by file as it is asked for. Raises RunError on a damaged file."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.record = self._read_record()
+
+    def _read_record(self) -> Record:
+        path = self.folder / "run.json"
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            if raw["schema"] != SCHEMA:
+                raise RunError(f"{path}: written by another version of this program (schema "
+                               f"{raw['schema']}, expected {SCHEMA}); train again")
+            raw["data"] = DataFacts(**raw["data"])
+            raw["recipe"] = Recipe(**raw["recipe"])
+            raw["device"] = DeviceFacts(**raw["device"]) if raw["device"] else None
+            return Record(**raw)
+        except FileNotFoundError:
+            raise RunError(f"{path}: not found; is this the folder of a run?") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{path}: damaged ({error}); delete the folder and train again") from None
+
+    @property
+    def submission(self) -> Path:
+        return self.folder / "submission.csv"
+
+    @cached_property
+    def history(self) -> List[Epoch]:
+        path = self.folder / "history.csv"
+        with open(path, newline="", encoding="utf-8") as file:
+            return [Epoch(row["stage"], int(row["epoch"]), *(float(row[field.name])
+                    for field in fields(Epoch)[2:])) for row in csv.DictReader(file)]
+
+    @cached_property
+    def layers(self) -> List[Layer]:
+        raw = json.loads((self.folder / "model.json").read_text(encoding="utf-8"))
+        return [Layer(**{**layer, "output_shape": tuple(layer["output_shape"])})
+                for layer in raw["layers"]]
+
+    @cached_property
+    def preview(self) -> Preview:
+        return Preview(**self._arrays("preview.npz"))
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        return Predictions(**self._arrays("predictions.npz"))
+
+    @cached_property
+    def activations(self) -> Activations:
+        arrays = self._arrays("activations.npz")
+        chosen = {name: arrays.pop(name) for name in ("rows", "labels", "images")}
+        return Activations(**chosen, layers=arrays)
+
+    def _arrays(self, name: str) -> Dict[str, np.ndarray]:
+        with np.load(self.folder / name, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+
+
+class RunWriter:
+    """Writes the files of one run; each replaces its predecessor whole or not at all."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def record(self, record: Record) -> None:
+        self._write("run.json", json.dumps(asdict(record), indent=2).encode() + b"\n")
+
+    def history(self, epochs: List[Epoch]) -> None:
+        names = [field.name for field in fields(Epoch)]
+        lines = [",".join(names)] + [
+            ",".join(str(getattr(epoch, name)) for name in names) for epoch in epochs]
+        self._write("history.csv", "\n".join(lines).encode() + b"\n")
+
+    def model(self, layers: List[Layer], architecture: str) -> None:
+        self._write("model.json", json.dumps(
+            {"layers": [asdict(layer) for layer in layers]}, indent=2).encode() + b"\n")
+        self._write("architecture.json", architecture.encode() + b"\n")
+
+    def weights(self, arrays: Dict[str, np.ndarray]) -> None:
+        self._write_arrays("weights.npz", arrays)
+
+    def preview(self, preview: Preview) -> None:
+        self._write_arrays("preview.npz", vars(preview))
+
+    def predictions(self, predictions: Predictions) -> None:
+        self._write_arrays("predictions.npz", vars(predictions))
+
+    def activations(self, activations: Activations) -> None:
+        self._write_arrays("activations.npz", {
+            "rows": activations.rows, "labels": activations.labels, "images": activations.images,
+            **activations.layers})
+
+    def submission(self, text: str) -> None:
+        self._write("submission.csv", text.encode())
+
+    def _write_arrays(self, name: str, arrays: Dict[str, np.ndarray]) -> None:
+        with _replaced(self.folder / name) as file:
+            np.savez_compressed(file, **arrays)
+
+    def _write(self, name: str, content: bytes) -> None:
+        with _replaced(self.folder / name) as file:
+            file.write(content)
+
+
+class _replaced:
+    """Opens a new file beside `path` and puts it in its place only once it is whole."""
+
+    def __init__(self, path: Path):
+        self.path, self.partial = path, path.with_name(path.name + ".partial")
+
+    def __enter__(self):
+        self.file = open(self.partial, "wb")
+        return self.file
+
+    def __exit__(self, kind, error, trace):
+        if kind is None:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+        self.file.close()
+        if kind is None:
+            os.replace(self.partial, self.path)
+        else:
+            self.partial.unlink()
