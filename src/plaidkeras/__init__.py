@@ -1,0 +1,31 @@
+"""Keras on PlaidML on today's Python: device choice, patches, fast and right gradients.
+
+    import plaidkeras
+    plaidkeras.install()
+    import keras
+"""
+
+import logging
+from typing import Optional
+
+from plaidkeras.device import Device, DeviceError
+
+__all__ = ["Device", "DeviceError", "install"]
+
+
+def install(device: Optional[str] = None) -> Device:
+    """Make `import keras` work, on PlaidML, with gradients that are right and fast.
+
+    Call it before the first import of keras. `device` is a PlaidML device id such as
+    "llvm_cpu.0"; without it PLAIDML_DEVICE_IDS decides, else a GPU is taken, else the CPU.
+    Returns the device with the reason for its choice. Raises DeviceError if it is not there.
+    """
+    from plaidkeras import allocator, compat
+    from plaidkeras.device import choose, configure
+
+    allocator.keep_freed_memory()
+    configure()
+    compat.restore_collections()
+    compat.install_backend()
+    logging.getLogger("plaidml").setLevel(logging.WARNING)
+    return choose(device)

