@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 
 
+class RecipeError(ValueError):
+    """A number in the recipe that cannot be trained with; the message names it and its range."""
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """How the network is trained. The defaults are the notebook's.
+    """How the network is trained. The defaults are the notebook's. Raises RecipeError.
 
     The network is first fitted on `1 - validation_fraction` of the labelled rows and judged on
     the rest, which it has never seen; then the same weights are refitted on all labelled rows.
@@ -19,6 +23,20 @@ class Recipe:
     refit_validation_fraction: float = 0.20
     seed: int = 333
     split_seed: int = 42
+
+    def __post_init__(self):
+        def expect(name, holds, expected):
+            if not holds:
+                raise RecipeError(f"{name} is {getattr(self, name)!r}; expected {expected}")
+
+        expect("epochs", self.epochs >= 1, "1 or more")
+        expect("refit_epochs", self.refit_epochs >= 0, "0 or more")
+        # PlaidML 0.7 can corrupt its memory on batch sizes that are not multiples of 8.
+        expect("batch_size", self.batch_size in range(8, 1025, 8), "a multiple of 8 from 8 to 1024")
+        for name in ("validation_fraction", "refit_validation_fraction"):
+            expect(name, 0 < getattr(self, name) < 1, "a fraction between 0 and 1")
+        for name in ("seed", "split_seed"):
+            expect(name, 0 <= getattr(self, name) < 2 ** 32, "a number from 0 to 4294967295")
 
 
 # The bundled sample is small: fewer epochs of smaller batches show the same picture in a minute.

@@ -19,10 +19,13 @@ Training writes these as it goes; `status` tells how far it came.
 import csv
 import json
 import os
+import zipfile
+import zlib
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -163,8 +166,7 @@ class Run:
         self.record = self._read_record()
 
     def _read_record(self) -> Record:
-        path = self.folder / "run.json"
-        try:
+        with _reading(self.folder / "run.json") as path:
             raw = json.loads(path.read_text(encoding="utf-8"))
             if raw["schema"] != SCHEMA:
                 raise RunError(f"{path}: written by another version of this program (schema "
@@ -173,10 +175,6 @@ class Run:
             raw["recipe"] = Recipe(**raw["recipe"])
             raw["device"] = DeviceFacts(**raw["device"]) if raw["device"] else None
             return Record(**raw)
-        except FileNotFoundError:
-            raise RunError(f"{path}: not found; is this the folder of a run?") from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{path}: damaged ({error}); delete the folder and train again") from None
 
     @property
     def submission(self) -> Path:
@@ -184,34 +182,54 @@ class Run:
 
     @cached_property
     def history(self) -> List[Epoch]:
-        path = self.folder / "history.csv"
-        with open(path, newline="", encoding="utf-8") as file:
-            return [Epoch(row["stage"], int(row["epoch"]), *(float(row[field.name])
-                    for field in fields(Epoch)[2:])) for row in csv.DictReader(file)]
+        numbers = [field.name for field in fields(Epoch)[2:]]
+        with _reading(self.folder / "history.csv") as path, \
+                open(path, newline="", encoding="utf-8") as file:
+            return [Epoch(row["stage"], int(row["epoch"]), *(float(row[name]) for name in numbers))
+                    for row in csv.DictReader(file)]
 
     @cached_property
     def layers(self) -> List[Layer]:
-        raw = json.loads((self.folder / "model.json").read_text(encoding="utf-8"))
-        return [Layer(**{**layer, "output_shape": tuple(layer["output_shape"])})
-                for layer in raw["layers"]]
+        with _reading(self.folder / "model.json") as path:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            return [Layer(**{**layer, "output_shape": tuple(layer["output_shape"])})
+                    for layer in raw["layers"]]
+
+    @cached_property
+    def weights(self) -> Dict[str, np.ndarray]:
+        """float32 arrays by name ("conv1/kernel"), in the order of Keras's get_weights()."""
+        return self._arrays("weights.npz")
 
     @cached_property
     def preview(self) -> Preview:
-        return Preview(**self._arrays("preview.npz"))
+        return self._arrays("preview.npz", lambda arrays: Preview(**arrays))
 
     @cached_property
     def predictions(self) -> Predictions:
-        return Predictions(**self._arrays("predictions.npz"))
+        return self._arrays("predictions.npz", lambda arrays: Predictions(**arrays))
 
     @cached_property
     def activations(self) -> Activations:
-        arrays = self._arrays("activations.npz")
-        chosen = {name: arrays.pop(name) for name in ("rows", "labels", "images")}
-        return Activations(**chosen, layers=arrays)
+        def made(arrays):
+            chosen = {name: arrays.pop(name) for name in ("rows", "labels", "images")}
+            return Activations(**chosen, layers=arrays)
+        return self._arrays("activations.npz", made)
 
-    def _arrays(self, name: str) -> Dict[str, np.ndarray]:
-        with np.load(self.folder / name, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
+    def _arrays(self, name: str, made=dict):
+        with _reading(self.folder / name) as path, np.load(path, allow_pickle=False) as file:
+            return made({key: file[key] for key in file.files})
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Path]:
+    """Says in a RunError which file could not be read."""
+    try:
+        yield path
+    except FileNotFoundError:
+        raise RunError(f"{path}: not found; is {path.parent} the folder of a finished run?") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, csv.Error,
+            zipfile.BadZipFile, zlib.error) as error:
+        raise RunError(f"{path}: damaged ({error}); delete {path.parent} and train again") from None
 
 
 class RunWriter:

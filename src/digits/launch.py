@@ -1,0 +1,177 @@
+"""The parent's side of a training: finds or makes a run, with PlaidML kept in a child process.
+
+PlaidML is native code that can crash, and it changes the process that loads it. So it gets one
+of its own, and this side turns whatever happens there into progress or one clear error.
+"""
+
+import hashlib
+import json
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Callable, Dict, Optional, Union
+
+import numpy as np
+
+from digits.data import DEFAULT_FOLDER, SAMPLE, Dataset, load
+from digits.progress import Progress
+from digits.recipe import SAMPLE_RECIPE, Recipe
+from digits.run import (FAILED, FINISHED, TRAINING, DataFacts, Record, Run, RunError, RunWriter)
+
+# Counted up when a change of the code makes a training come out otherwise: old runs are then
+# trained anew rather than taken for what the present code would do.
+CODE_VERSION = 1
+
+Report = Callable[[Union[str, Progress]], None]
+
+
+class TrainingError(Exception):
+    """A training that did not come to its end; the message says why and what to do."""
+
+
+def train(data: Optional[Path], recipe_changes: dict, runs: Path, device: Optional[str],
+          force: bool, report: Report) -> Run:
+    """The finished run for this data and recipe: an existing one, unless `force`, or a new one.
+
+    data: a folder or zip file; None for the default folder and, if that holds no CSVs, the
+    bundled sample. recipe_changes: fields of Recipe that differ from the defaults. runs: the
+    folder of all runs. device: a PlaidML device id; None lets plaidkeras choose. report is
+    called with a line for people or a Progress.
+
+    Raises DataError, RecipeError, TrainingError.
+    """
+    dataset = load(data or DEFAULT_FOLDER, explicit=data is not None)
+    if dataset.facts.source == SAMPLE:
+        report(f"No train.csv in {DEFAULT_FOLDER}/: using the 1,797 digits that come with "
+               f"scikit-learn. Put Kaggle's train.csv and test.csv there for the real thing.")
+    recipe = replace(SAMPLE_RECIPE if dataset.facts.source == SAMPLE else Recipe(),
+                     **recipe_changes)
+    fingerprint = _fingerprint(dataset.facts, recipe)
+    folder = Path(runs) / f"{dataset.facts.source}-{fingerprint[:10]}"
+
+    if not force and _is_finished(folder, fingerprint):
+        report(f"Already trained with this data and recipe: {folder}")
+        return Run(folder)
+    _prepare(folder, dataset, recipe, fingerprint)
+    report(f"Training in {folder}")
+    _train_in_child(folder, device, report)
+    return Run(folder)
+
+
+def latest(runs: Path) -> Run:
+    """The run that finished last. Folders without a readable run are passed over; raises
+    RunError if there is no finished run."""
+    finished = [run for run in map(_run_in, Path(runs).glob("*/"))
+                if run and run.record.status == FINISHED]
+    if not finished:
+        raise RunError(f"{runs}: no finished run in it; train one first")
+    return max(finished, key=lambda run: run.record.finished)
+
+
+def _fingerprint(facts: DataFacts, recipe: Recipe) -> str:
+    parts = {"data": facts.fingerprint, "recipe": asdict(recipe), "code": CODE_VERSION}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _run_in(folder: Path) -> Optional[Run]:
+    try:
+        return Run(folder)
+    except RunError:
+        return None
+
+
+def _is_finished(folder: Path, fingerprint: str) -> bool:
+    run = _run_in(folder)
+    return bool(run and run.record.status == FINISHED and run.record.fingerprint == fingerprint)
+
+
+def _prepare(folder: Path, dataset: Dataset, recipe: Recipe, fingerprint: str) -> None:
+    """A clean run folder with all that the child needs: the record, and the data as arrays."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    RunWriter(folder).record(Record(
+        id=folder.name, status=TRAINING, data=dataset.facts, recipe=recipe,
+        fingerprint=fingerprint, versions=_versions(),
+        started=datetime.now(timezone.utc).isoformat(timespec="seconds")))
+    np.savez(_dataset_file(folder), train_images=dataset.train_images,
+             train_labels=dataset.train_labels, test_images=dataset.test_images)
+
+
+def _dataset_file(folder: Path) -> Path:
+    return folder / "dataset.npz"
+
+
+def _versions() -> Dict[str, str]:
+    packages = "plaidml", "plaidml-keras", "keras", "numpy", "pandas", "scikit-learn"
+    return {"python": platform.python_version(),
+            **{package: metadata.version(package) for package in packages}}
+
+
+def _train_in_child(folder: Path, device: Optional[str], report: Report) -> None:
+    log_file = folder / "log.txt"
+    # faulthandler writes where it was to the log, should the native code crash.
+    command = [sys.executable, "-X", "faulthandler", "-m", "digits.training", str(folder)]
+    if device:
+        command += ["--device", device]
+    with _marked_if_failed(folder), open(log_file, "wb") as log, subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+            encoding="utf-8") as child:
+        try:
+            error = _follow(child.stdout, report)
+        except BaseException:  # above all Ctrl-C
+            child.kill()
+            raise
+        exit_code = child.wait()
+        # The record is finished last of all: a crash of PlaidML on its way out does no harm.
+        if Run(folder).record.status != FINISHED:
+            raise TrainingError(error or _crash(exit_code, folder, device, log_file))
+
+
+def _follow(lines, report: Report) -> Optional[str]:
+    """Passes on what the child says until it ends; the error, if it told one."""
+    error = None
+    for line in lines:
+        if not line.endswith("\n"):  # it died while writing
+            break
+        said = json.loads(line)
+        if "progress" in said:
+            report(Progress(**said["progress"]))
+        elif "message" in said:
+            report(said["message"])
+        else:
+            error = said["error"]
+    return error
+
+
+def _crash(exit_code: int, folder: Path, device: Optional[str], log_file: Path) -> str:
+    used = Run(folder).record.device
+    place = used.id if used else device or "the default device"
+    if exit_code < 0:
+        how = f"was ended by {signal.Signals(-exit_code).name}"
+    else:
+        how = f"ended with exit code {exit_code}"
+    advice = "try again, or on another device, or with another batch size"
+    if exit_code == -getattr(signal, "SIGKILL", 9):
+        advice = "if nobody ended it, memory ran out: close other programs or use smaller batches"
+    return f"the training process on {place} {how}; {advice}. Its log is {log_file}"
+
+
+@contextmanager
+def _marked_if_failed(folder: Path):
+    """Whatever ends the training early is noted in the record, and the arrays are cleared away."""
+    try:
+        yield
+    except BaseException as error:
+        record = Run(folder).record
+        RunWriter(folder).record(
+            replace(record, status=FAILED, error=str(error) or type(error).__name__))
+        raise
+    finally:
+        _dataset_file(folder).unlink()
