@@ -11,7 +11,7 @@ import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Iterator, Optional, Tuple
+from typing import BinaryIO, Iterator, List, Optional, Tuple
 
 import numpy as np
 import pandas as pd
@@ -73,8 +73,8 @@ def load(location: Path = DEFAULT_FOLDER, explicit: bool = False) -> Dataset:
     labels = train[:, 0].copy()
     absent = sorted(set(range(10)) - set(labels.tolist()))
     if absent:
-        raise DataError(f"{train_file.path}: no row has the label {absent[0]}; the network learns "
-                        f"all ten digits and needs rows of each")
+        raise train_file.error(f"no row has the label {absent[0]}",
+                               "the network learns all ten digits and needs rows of each")
     return _dataset(train[:, 1:], labels, test, KAGGLE, train_file.name, test_file.name)
 
 
@@ -127,12 +127,15 @@ class _File:
             with opener(self.path, "rb") as file:
                 yield file
 
+    def error(self, what: str, advice: str = _GET_THEM) -> DataError:
+        return DataError(f"{self.path.parent / self.name}: {what}; {advice}")
+
 
 def _find(location: Path, name: str) -> Optional[_File]:
     if location.is_file():
         if location.suffix != ".zip":
-            raise DataError(f"{location}: is a file; give the folder (or Kaggle's "
-                            f"{KAGGLE_ZIP}) that holds train.csv and test.csv")
+            raise DataError(f"{location}: is a file; give the folder (or Kaggle's {KAGGLE_ZIP}) "
+                            f"that holds train.csv and test.csv")
         return _find_in_zip(location, name)
     for path in (location / name, location / f"{name}.gz"):
         if path.is_file():
@@ -144,60 +147,59 @@ def _find(location: Path, name: str) -> Optional[_File]:
 
 
 def _find_in_zip(path: Path, name: str) -> Optional[_File]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.namelist() if Path(member).name == name]
-    except zipfile.BadZipFile:
-        raise DataError(f"{path}: not a zip file, or not all of it; download it again") from None
+    with _reading(_File(path)), zipfile.ZipFile(path) as archive:
+        members = [member for member in archive.namelist() if Path(member).name == name]
     return _File(path, members[0]) if members else None
 
 
-def _read(file: _File, header: list) -> np.ndarray:
+def _read(file: _File, header: List[str]) -> np.ndarray:
     """uint8 (rows, columns). Raises DataError."""
-    try:
-        with file.open() as stream:
-            _check_header(file, stream, header)
-            stream.seek(0)
-            blocks = [_block(file, frame, header) for frame in pd.read_csv(
-                stream, chunksize=ROWS_AT_ONCE, low_memory=False)]
-    except pd.errors.ParserError as error:  # "Expected 785 fields in line 3, saw 786"
-        reason = str(error).strip().split("C error: ")[-1]
-        raise DataError(f"{file.path}: not a table of {len(header)} columns: {reason}; "
-                        f"{_GET_THEM}") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-        raise DataError(f"{file.path}: damaged or only half downloaded ({error}); "
-                        f"download it again") from None
-    except OSError as error:
-        raise DataError(f"{file.path}: cannot be read ({error.strerror or error})") from None
-    rows = np.concatenate(blocks) if blocks else np.empty((0, len(header)), np.uint8)
+    with _reading(file), file.open() as stream:
+        _check_header(file, stream, header)
+        stream.seek(0)
+        with pd.read_csv(stream, chunksize=ROWS_AT_ONCE, low_memory=False,
+                         encoding_errors="replace") as frames:
+            blocks = [_block(file, frame, header) for frame in frames]
+    rows = np.concatenate(blocks) if blocks else ()
     if not len(rows):
-        raise DataError(f"{file.path}: has a header and no rows; {_GET_THEM}")
+        raise file.error("has a header and no rows")
     return rows
 
 
-def _check_header(file: _File, stream: BinaryIO, header: list) -> None:
+@contextmanager
+def _reading(file: _File) -> Iterator[None]:
+    """Says in a DataError which file could not be read."""
+    try:
+        yield
+    except pd.errors.ParserError as error:  # "... C error: Expected 785 fields in line 3, saw 786"
+        raise file.error(str(error).strip().split("C error: ")[-1]) from None
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        raise file.error(f"damaged or only half downloaded ({error})",
+                         "download it again") from None
+    except OSError as error:
+        raise file.error(f"cannot be read ({error.strerror})", "check its permissions") from None
+
+
+def _check_header(file: _File, stream: BinaryIO, header: List[str]) -> None:
     line = stream.readline(100_000).decode("utf-8-sig", errors="replace").strip()
     if not line:
-        raise DataError(f"{file.path}: is empty; {_GET_THEM}")
+        raise file.error("is empty")
     if line.startswith("<"):
-        raise DataError(f"{file.path}: is a web page, not a CSV (Kaggle shows one to those who are "
-                        f"not logged in); {_GET_THEM}")
+        raise file.error("is a web page, not a CSV (Kaggle shows one to who is not logged in)")
     found = [name.strip().strip('"') for name in line.split(",")]
+    whole = f"the header is {header[0]} to {header[-1]}, {len(header)} columns"
     for column, (expected, name) in enumerate(zip(header, found), start=1):
         if name != expected:
-            raise DataError(f"{file.path}: column {column} of the header is {name[:40]!r}, expected "
-                            f"{expected!r} (the header is {header[0]} to {header[-1]}, "
-                            f"{len(header)} columns); {_GET_THEM}")
+            raise file.error(f"column {column} of the header is {name[:40]!r}, "
+                             f"expected {expected!r} ({whole})")
     if len(found) != len(header):
-        raise DataError(f"{file.path}: the header has {len(found)} columns, expected {len(header)} "
-                        f"({header[0]} to {header[-1]}); {_GET_THEM}")
+        raise file.error(f"the header has {len(found)} columns, expected {len(header)} ({whole})")
 
 
-def _block(file: _File, frame: pd.DataFrame, header: list) -> np.ndarray:
-    # pandas takes the first values of too long rows as the rows' names.
+def _block(file: _File, frame: pd.DataFrame, header: List[str]) -> np.ndarray:
+    # pandas takes what is too much in the first row for the names of the rows.
     if not isinstance(frame.index, pd.RangeIndex):
-        raise DataError(f"{file.path}: row 1 has more values than the {len(header)} columns of the "
-                        f"header; {_GET_THEM}")
+        raise file.error(f"row 1 has more values than the {len(header)} columns of the header")
     numbers = frame.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     highest = np.array([9 if name == "label" else 255 for name in header])
     right = (numbers >= 0) & (numbers <= highest) & (numbers == np.floor(numbers))  # NaN is not
@@ -205,8 +207,8 @@ def _block(file: _File, frame: pd.DataFrame, header: list) -> np.ndarray:
         row, column = np.argwhere(~right)[0]
         value = frame.iat[row, column]
         found = "is empty" if pd.isna(value) else f"is {str(value)[:40]!r}"
-        raise DataError(f"{file.path}: row {frame.index[row] + 1}, column {header[column]} {found}, "
-                        f"expected a whole number from 0 to {highest[column]}; {_GET_THEM}")
+        raise file.error(f"row {frame.index[row] + 1}, column {header[column]} {found}, "
+                         f"expected a whole number from 0 to {highest[column]}")
     return numbers.astype(np.uint8)
 
 

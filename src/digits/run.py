@@ -182,11 +182,14 @@ class Run:
 
     @cached_property
     def history(self) -> List[Epoch]:
-        numbers = [field.name for field in fields(Epoch)[2:]]
+        names = [field.name for field in fields(Epoch)]
         with _reading(self.folder / "history.csv") as path, \
                 open(path, newline="", encoding="utf-8") as file:
-            return [Epoch(row["stage"], int(row["epoch"]), *(float(row[name]) for name in numbers))
-                    for row in csv.DictReader(file)]
+            header, *rows = csv.reader(file)
+            if header != names:
+                raise ValueError(f"the header is {','.join(header)}, expected {','.join(names)}")
+            return [Epoch(stage, int(epoch), *map(float, numbers))
+                    for stage, epoch, *numbers in rows]
 
     @cached_property
     def layers(self) -> List[Layer]:
@@ -216,8 +219,9 @@ class Run:
         return self._arrays("activations.npz", made)
 
     def _arrays(self, name: str, made=dict):
-        with _reading(self.folder / name) as path, np.load(path, allow_pickle=False) as file:
-            return made({key: file[key] for key in file.files})
+        with _reading(self.folder / name) as path, open(path, "rb") as file, \
+                np.load(file, allow_pickle=False) as arrays:
+            return made({key: arrays[key] for key in arrays.files})
 
 
 @contextmanager
@@ -226,7 +230,7 @@ def _reading(path: Path) -> Iterator[Path]:
     try:
         yield path
     except FileNotFoundError:
-        raise RunError(f"{path}: not found; is {path.parent} the folder of a finished run?") from None
+        raise RunError(f"{path}: not found; is {path.parent} a finished run?") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, csv.Error,
             zipfile.BadZipFile, zlib.error) as error:
         raise RunError(f"{path}: damaged ({error}); delete {path.parent} and train again") from None

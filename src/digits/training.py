@@ -75,7 +75,7 @@ def train(folder: Path, device_id: Optional[str], say: Callable[..., None]) -> N
     model.compile(optimizer="adadelta", loss="categorical_crossentropy", metrics=["accuracy"])
     writer.model(network.describe(model), model.to_json())
 
-    loop = _Loop(model, images, labels, recipe.batch_size, writer, _Reporter(
+    loop = TrainingLoop(model, images, labels, recipe.batch_size, writer, Reporter(
         say,
         training_batches=recipe.epochs * _count(fit_rows, recipe.batch_size)
         + recipe.refit_epochs * _count(refit_rows, recipe.batch_size),
@@ -95,7 +95,7 @@ def train(folder: Path, device_id: Optional[str], say: Callable[..., None]) -> N
                           finished=datetime.now(timezone.utc).isoformat(timespec="seconds")))
 
 
-class _Loop:
+class TrainingLoop:
     """Epochs of training, and predictions, in batches that all have one size.
 
     PlaidML compiles each batch size anew and can crash on odd ones. So the last batch is filled
@@ -161,7 +161,7 @@ class _Loop:
                 f"Train again on another device (llvm_cpu.0 is the CPU) or with another batch size")
 
 
-class _Reporter:
+class Reporter:
     """Tells the parent how far the training is: a few times a second, with the time left."""
 
     TRAINING_COST, PREDICTION_COST = 3, 1  # forward and backward, against forward alone
@@ -268,7 +268,8 @@ def _activations(model, images, labels, fit_rows) -> Activations:
     [filled] = _filled_batches(rows, 8 * _count(rows, 8))
     outputs = every_output.predict_on_batch(_network_input(images[filled]))
     return Activations(rows, labels[rows], images[rows], {
-        layer.name: output[:len(rows)].astype(np.float16) for layer, output in zip(layers, outputs)})
+        layer.name: output[:len(rows)].astype(np.float16)
+        for layer, output in zip(layers, outputs)})
 
 
 def _only_json_on_stdout() -> Callable[..., None]:
