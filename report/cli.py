@@ -1,0 +1,156 @@
+"""The command line. Each command lives in its own module, loaded only when it is called."""
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import List, Optional
+
+from report.errors import errors_for_people
+
+_DESCRIPTION = """\
+Train a network that reads handwritten digits, and publish what it learned as a static site.
+
+Start with:
+
+  python -m report build     read data/, train if needed, write site/
+  python -m report serve     look at it in the browser
+
+Without CSVs in data/, a small bundled sample is used, so that this works at once. For the real
+thing put train.csv and test.csv of https://www.kaggle.com/c/digit-recognizer/data into data/.
+"""
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Run one command; every expected failure is one message on stderr and an exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        import_module(f"report.commands.{options.command}").run(options)
+        return 0
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except errors_for_people() as error:
+        print(f"error: {_message(error)}", file=sys.stderr)
+        return getattr(error, "exit_code", 1)
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    return str(error)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m report", description=_DESCRIPTION,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    build = _command(commands, "build", "read the data, train if needed, write the site", """\
+Reads the data, trains the network unless a finished run of the same data and recipe exists, and
+writes the site.
+
+examples:
+  python -m report build                     everything by default
+  python -m report build --epochs 1          a first quick look
+  python -m report build --data digit-recognizer.zip --device opencl_amd.0
+""")
+    _training_options(build)
+    _site_options(build)
+
+    train = _command(commands, "train", "read the data and train, without writing a site", """\
+Reads the data and trains the network. The run is kept as a folder of plain files in runs/.
+
+examples:
+  python -m report train --epochs 20
+  python -m report train --force             train again though nothing has changed
+""")
+    _training_options(train)
+
+    render = _command(commands, "render", "write the site of a finished run", """\
+Writes the site of a finished run, without training and without the data. Takes seconds.
+
+examples:
+  python -m report render                    the newest finished run
+  python -m report render --run runs/1f3a2b --output docs
+""")
+    render.add_argument("--run", metavar="ID_OR_FOLDER",
+                        help="the run to show (default: the newest finished one)")
+    _run_options(render)
+    _site_options(render)
+
+    serve = _command(commands, "serve", "look at the site in the browser", """\
+Serves the finished site to this machine until Ctrl-C. Nothing outside the folder is served.
+
+examples:
+  python -m report serve
+  python -m report serve --port 9000
+""")
+    _output_option(serve)
+    serve.add_argument("--host", default="127.0.0.1", metavar="HOST",
+                       help="address to listen on (default: %(default)s, this machine only)")
+    serve.add_argument("--port", type=int, default=8000, metavar="PORT",
+                       help="port to listen on; 0 takes a free one (default: %(default)s)")
+
+    notes = _command(commands, "notes", "copy the texts of the pages to notes/, to edit them", """\
+Copies the Markdown text at the head of each page to notes/. Texts there win over the built-in
+ones; files that exist are never overwritten. A text may name figures of the run, such as
+{{ accuracy }}.
+
+examples:
+  python -m report notes
+  python -m report notes --names             list the figures that a text may name
+""")
+    _notes_option(notes)
+    notes.add_argument("--names", action="store_true", help="list the figures that a text may name")
+    return parser
+
+
+def _command(commands, name: str, summary: str, description: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=summary, description=description,
+                               formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def _training_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, metavar="DIR",
+                        help="folder or .zip with train.csv and test.csv (default: data)")
+    _run_options(parser)
+    parser.add_argument("--epochs", type=_at_least(1), metavar="N",
+                        help="epochs of the first fit, which is judged on unseen rows")
+    parser.add_argument("--refit-epochs", type=_at_least(0), metavar="N",
+                        help="epochs of the second fit on all rows; 0 leaves it out")
+    parser.add_argument("--batch-size", type=_at_least(1), metavar="N", help="images a batch")
+    parser.add_argument("--device", metavar="ID",
+                        help="PlaidML device, such as llvm_cpu.0 (default: the best that works)")
+    parser.add_argument("--force", action="store_true",
+                        help="train again though a finished run of the same data and recipe exists")
+
+
+def _site_options(parser: argparse.ArgumentParser) -> None:
+    _output_option(parser)
+    _notes_option(parser)
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE",
+                        help="settings file (default: report.toml, if there is one)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
+                        help="folder of the runs (default: %(default)s)")
+
+
+def _output_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", type=Path, default=Path("site"), metavar="DIR",
+                        help="folder of the site (default: %(default)s)")
+
+
+def _notes_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--notes", type=Path, default=Path("notes"), metavar="DIR",
+                        help="folder of your own texts (default: %(default)s)")
+
+
+def _at_least(least: int):
+    def whole_number(text: str) -> int:
+        if not text.lstrip("-").isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, not {text!r}")
+        return int(text)
+    return whole_number

@@ -1,0 +1,27 @@
+"""The Jinja2 environment: what every template can rely on."""
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+
+from report import formats
+from report.paths import TEMPLATES
+
+
+def environment() -> Environment:
+    """Autoescaping, and strict: a name that no context has is an error, never an empty string."""
+    env = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+                      trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    env.filters.update(formats.FILTERS, link=link)
+    return env
+
+
+@pass_context
+def link(context, target: str) -> str:
+    """The address of a file of this site, seen from the page that is being rendered.
+
+    Relative, so that the site works under any path and from a folder. Only the 404 page, which a
+    server shows at any depth, uses the published address where report.toml gives one.
+    """
+    site, page = context["site"], context["page"]
+    if page.path == "404.html" and site.base_url:
+        return f"{site.base_url.rstrip('/')}/{target}"
+    return "../" * page.path.count("/") + target

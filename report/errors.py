@@ -1,0 +1,28 @@
+"""Errors that are messages for people: they name the file, key or device and say what to do."""
+
+
+class ReportError(Exception):
+    """The root of what this package raises on purpose. The message stands alone."""
+
+    exit_code = 1
+
+
+def errors_for_people() -> tuple:
+    """Every error class whose message is written to be read without a traceback.
+
+    A function, so that the command line loads `digits` only once something has gone wrong.
+    """
+    from digits.data import DataError
+    from digits.launch import TrainingError
+    from digits.recipe import RecipeError
+    from digits.run import RunError
+    return ReportError, DataError, RecipeError, RunError, TrainingError, OSError
+
+
+def did_you_mean(word: str, known) -> str:
+    """" Did you mean 'epochs'?" where a known word is close, else a list of the known ones."""
+    from difflib import get_close_matches
+    close = get_close_matches(word, known, n=1)
+    if close:
+        return f" Did you mean '{close[0]}'?"
+    return f" Known are: {', '.join(known)}."

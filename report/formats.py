@@ -1,0 +1,59 @@
+"""How numbers are written, in templates and in notes alike."""
+
+from datetime import datetime
+
+
+def number(value) -> str:
+    """2839274 -> "2,839,274"."""
+    return f"{value:,}"
+
+
+def decimal(value, places: int = 4) -> str:
+    """0.03412 -> "0.0341"."""
+    return f"{value:.{places}f}"
+
+
+def percent(fraction, places: int = 2) -> str:
+    """0.99476 -> "99.48%". Only 1 itself is ever written as 100%."""
+    text = f"{fraction:.{places}%}"
+    if fraction < 1 and text.startswith("100"):
+        return f"> {100 - 10 ** -places:.{places}f}%"
+    return text
+
+
+def duration(seconds) -> str:
+    """603.2 -> "10 min 3 s"; the two largest units only."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def size(count) -> str:
+    """208908 -> "209 kB"."""
+    for unit, scale in (("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.3g} {unit}"
+    return f"{count} bytes"
+
+
+def plural(count, noun: str, many: str = "") -> str:
+    """(1, "mistake") -> "1 mistake"; (22, "mistake") -> "22 mistakes"."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def date(iso: str) -> str:
+    """"2025-03-01T12:30:00+00:00" -> "1 March 2025"."""
+    day = datetime.fromisoformat(iso.replace("Z", "+00:00"))
+    return f"{day.day} {day:%B %Y}"
+
+
+def shape(sizes) -> str:
+    """(26, 26, 32) -> "26 × 26 × 32"."""
+    return " × ".join(f"{size:,}" for size in sizes)
+
+
+FILTERS = {f.__name__: f for f in (number, decimal, percent, duration, size, plural, date, shape)}

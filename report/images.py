@@ -1,0 +1,56 @@
+"""Arrays to PNG files: digits in ink, and what the layers answer in colours."""
+
+import io
+import math
+from typing import Tuple
+
+import numpy as np
+from matplotlib import colormaps
+from PIL import Image
+
+# Blue-black ink on nothing: the paper shows through, and the stylesheet inverts it for the dark.
+INK = (27, 38, 89)
+GAP = 2
+_VIRIDIS = (colormaps["viridis"](np.linspace(0, 1, 255))[:, :3] * 255).round().astype(np.uint8)
+
+
+def digit(pixels: np.ndarray) -> bytes:
+    """One image, uint8 (h, w), as ink of that strength."""
+    rgba = np.empty((*pixels.shape, 4), np.uint8)
+    rgba[..., :3] = INK
+    rgba[..., 3] = pixels
+    return _png(Image.fromarray(rgba))
+
+
+def sheet(images: np.ndarray, columns: int) -> np.ndarray:
+    """Images (n, h, w) laid out row by row in one array, with a gap of zeros between them."""
+    count, height, width = images.shape
+    rows = math.ceil(count / columns)
+    page = np.zeros((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP), images.dtype)
+    for index, image in enumerate(images):
+        top, left = (index // columns) * (height + GAP), (index % columns) * (width + GAP)
+        page[top:top + height, left:left + width] = image
+    return page
+
+
+def strip(values: np.ndarray) -> np.ndarray:
+    """Values (n,) folded into a band about eight times as wide as high."""
+    columns = min(len(values), 2 ** math.ceil(math.log2(math.sqrt(len(values) * 8))))
+    rows = math.ceil(len(values) / columns)
+    return np.pad(values, (0, rows * columns - len(values))).reshape(1, rows, columns)
+
+
+def channels(values: np.ndarray, columns: int) -> Tuple[bytes, Tuple[int, int]]:
+    """Channels (n, h, w) as one PNG in viridis, on one scale for all; and its (width, height)."""
+    low, high = float(values.min()), float(values.max())
+    scaled = (values.astype(np.float32) - low) / ((high - low) or 1)
+    shades = 1 + (scaled * 254).round().astype(np.uint8)  # 0 stays for the gaps: see-through
+    image = Image.fromarray(sheet(shades, columns))
+    image.putpalette(bytes(3) + _VIRIDIS.tobytes())
+    return _png(image, transparency=0), image.size
+
+
+def _png(image: Image.Image, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", **options)
+    return buffer.getvalue()

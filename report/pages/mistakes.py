@@ -1,0 +1,22 @@
+"""The mistakes: every validation digit that was misread."""
+
+from report import images
+from report.contexts import MistakesContext, PairGroup
+from report.pages import parts
+from report.study import Study
+from report.writer import Bundle
+
+# Beyond these the page shows only the image and the two labels, so that even a network that
+# learned nothing gets a page that opens at once.
+LARGE = 300
+
+
+def context(study: Study, bundle: Bundle) -> MistakesContext:
+    judged = study.evaluation
+    shown = parts.mistakes(study, judged.mistakes, with_bars=LARGE)
+    for mistake, position in zip(shown, judged.mistakes):
+        bundle.add(mistake.picture.path, images.digit(study.run.preview.validation_images[position]))
+    return MistakesContext(
+        count=judged.count, large=shown[:LARGE], small=shown[LARGE:],
+        groups=[PairGroup(pair, [mistake.row for mistake in shown if mistake.anchor == pair.anchor])
+                for pair in judged.pairs])

@@ -1,0 +1,84 @@
+"""Gathers a site in memory, then puts it in place whole."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Dict, Union
+
+from report.errors import ReportError
+
+MARKER = "build.json"
+
+
+class Bundle:
+    """The files of a site, by path. Nothing reaches the disk before `write`."""
+
+    def __init__(self):
+        self.files: Dict[str, bytes] = {}
+
+    def add(self, path: str, content: Union[bytes, str]) -> str:
+        """Add one file and return its path; no path may be added twice."""
+        if path in self.files:
+            raise ReportError(f"{path}: two parts of the site want to write this file.")
+        self.files[path] = content.encode() if isinstance(content, str) else content
+        return path
+
+    def add_folder(self, folder: Path) -> None:
+        """Add what is in `folder` as it is, at the top of the site."""
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self.add(path.relative_to(folder).as_posix(), path.read_bytes())
+
+    def write(self, output: Path) -> None:
+        """Replace the site in `output`, which stays as it was until the new one is whole.
+
+        Files in it that an earlier build did not write, such as a CNAME, are kept.
+        """
+        output = output.resolve()
+        partial = output.with_name(f".{output.name}.partial")
+        previous = output.with_name(f".{output.name}.previous")
+        if previous.exists() and not output.exists():
+            previous.rename(output)  # an earlier build was stopped between the two renames below
+        ours = _files_of_earlier_build(output)
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(previous, ignore_errors=True)
+        for path, content in {**self.files, MARKER: self._marker()}.items():
+            target = partial / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        if output.exists():
+            _copy_others(output, partial, ours)
+            output.rename(previous)
+        os.replace(partial, output)
+        shutil.rmtree(previous, ignore_errors=True)
+
+    def _marker(self) -> bytes:
+        hashes = {path: hashlib.sha256(self.files[path]).hexdigest() for path in sorted(self.files)}
+        return json.dumps({"generator": "plaidml-report", "files": hashes}, indent=1).encode() + b"\n"
+
+
+def _files_of_earlier_build(output: Path) -> set:
+    """The paths that an earlier build wrote. Refuses a folder that no build has made."""
+    if not output.exists():
+        return set()
+    if not output.is_dir():
+        raise ReportError(f"{output}: is a file, but the site needs a folder. "
+                          "Choose another with --output.")
+    try:
+        return {MARKER, *json.loads((output / MARKER).read_text(encoding="utf-8"))["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        if any(output.iterdir()):
+            raise ReportError(f"{output}: is not empty and holds no site of this program (no valid "
+                              f"{MARKER}), so it is left alone. Empty it, or choose another folder "
+                              "with --output.") from None
+        return set()
+
+
+def _copy_others(output: Path, partial: Path, ours: set) -> None:
+    for path in output.rglob("*"):
+        relative = path.relative_to(output)
+        if path.is_file() and relative.as_posix() not in ours and not (partial / relative).exists():
+            (partial / relative).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, partial / relative)
