@@ -198,7 +198,7 @@ def _check_header(file: _File, stream: BinaryIO, header: List[str]) -> None:
 
 def _block(file: _File, frame: pd.DataFrame, header: List[str]) -> np.ndarray:
     # pandas takes what is too much in the first row for the names of the rows.
-    if not isinstance(frame.index, pd.RangeIndex):
+    if len(frame) and not isinstance(frame.index, pd.RangeIndex):
         raise file.error(f"row 1 has more values than the {len(header)} columns of the header")
     numbers = frame.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     highest = np.array([9 if name == "label" else 255 for name in header])
