@@ -28,4 +28,10 @@ def install(device: Optional[str] = None) -> Device:
     compat.restore_collections()
     compat.install_backend()
     logging.getLogger("plaidml").setLevel(logging.WARNING)
-    return choose(device)
+    chosen = choose(device)
+
+    from plaidkeras import graph, layers  # these need a Keras that can be imported
+
+    graph.remember_arguments()
+    layers.replace_backend()
+    return chosen

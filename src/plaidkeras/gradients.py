@@ -1,0 +1,124 @@
+"""Reverse-mode differentiation: one walk over the graph, with the rules of rules.py.
+
+The walk happens when a program is compiled, since only then the learning phase is known and
+with it the branch that the loss was computed by.
+"""
+
+import warnings
+from typing import List, Optional, Set
+
+from plaidml.tile import Operation, Value
+
+from plaidkeras.graph import Deferred, expansion, kernel, kind, needs
+from plaidkeras.kernels import unbroadcast, zeros_like
+from plaidkeras.rules import NOT_DIFFERENTIABLE, RULES, ZERO
+from plaidkeras.stock import stock_gradient
+
+
+class NotDifferentiable(Exception):
+    """A gradient was asked for through an operation that has none; the message names it."""
+
+
+def gradients(loss: Value, variables) -> List[Value]:
+    """The gradients of the sum of `loss` with respect to each variable; it is K.gradients.
+
+    Each has its variable's shape and is zero where the loss does not depend on the variable.
+    Compiling them raises NotDifferentiable if the way back meets an operation without a
+    derivative, and warns once of each kind of operation that has no rule here.
+    """
+    variables = [variables] if isinstance(variables, Value) else list(variables)
+    return list(Gradients(loss, variables).output_tuple)
+
+
+class Gradients(Deferred):
+    """The gradients of a loss, written out when the program that asks for them is compiled."""
+
+    def __init__(self, loss, variables):
+        super().__init__(None, [("Loss", loss)] + [(f"I{i}", v) for i, v in enumerate(variables)],
+                         [(f"O{i}", v.shape) for i, v in enumerate(variables)])
+        self.loss, self.variables = loss, variables
+
+    def expand(self, phase):
+        return {f"O{i}": value
+                for i, value in enumerate(walk(self.loss, self.variables, phase))}
+
+
+def walk(loss: Value, variables: List[Value], phase: Optional[int]) -> List[Value]:
+    """Go back from the loss through every operation that leads to a variable, once each."""
+    order = _operations_behind(loss, phase)
+    leading = _values_leading_to(variables, order, phase)
+    gradient = {loss.key: kernel("Ones", "function (I) -> (O) { O = I * 0.0 + 1.0; }",
+                                 {"I": loss}, loss.shape.dims)}
+
+    def add(value: Value, contribution: Value) -> None:
+        known = gradient.get(value.key)
+        gradient[value.key] = contribution if known is None else known + contribution
+
+    for operation in reversed(order):
+        stands_for = expansion(operation, phase)
+        if stands_for:
+            for name, value in stands_for.items():
+                if operation.outputs[name].key in gradient:
+                    add(value, gradient[operation.outputs[name].key])
+            continue
+        output = operation.sole_output()
+        if output.key not in gradient:
+            continue
+        for name, operand in operation.operands.items():
+            if operand.key in leading:
+                contribution = rule_for(operation, name)(operation, gradient[output.key])
+                if contribution is not ZERO:
+                    add(operand, unbroadcast(contribution, operand))
+    return [gradient[v.key] if v.key in gradient else zeros_like(v) for v in variables]
+
+
+def _operations_behind(loss: Value, phase: Optional[int]) -> List[Operation]:
+    """All operations that a value depends on, each after those that it depends on itself."""
+    order, seen = [], set()
+    waiting = [(loss.source, False)]
+    while waiting:
+        source, is_ready = waiting.pop()
+        if source is None or (source.op in seen and not is_ready):
+            continue
+        if is_ready:
+            order.append(source.op)
+            continue
+        seen.add(source.op)
+        waiting.append((source, True))
+        waiting += [(value.source, False) for value in needs(source.op, phase)]
+    return order
+
+
+def _values_leading_to(variables, order: List[Operation], phase: Optional[int]) -> Set:
+    """The keys of all values that depend on one of the variables."""
+    leading = {variable.key for variable in variables}
+    for operation in order:
+        if any(value.key in leading for value in needs(operation, phase)):
+            leading.update(value.key for value in operation.outputs.values())
+    return leading
+
+
+def rule_for(operation: Operation, operand: str):
+    """The function (operation, gradient of its output) -> gradient of one operand, or ZERO."""
+    rule = RULES.get((kind(operation), operand), RULES.get((kind(operation), ...)))
+    if rule is NOT_DIFFERENTIABLE:
+        raise NotDifferentiable(
+            f"{kind(operation)} has no derivative with respect to its input {operand}, but the "
+            f"loss depends on a variable through it. Keep it out of the loss, or wrap its input "
+            f"in K.stop_gradient.")
+    if rule is ZERO:
+        return lambda operation, g: ZERO
+    if rule is None:
+        _warn_once(kind(operation))
+        return lambda operation, g: stock_gradient(operation, operand, g)
+    return rule
+
+
+_warned = set()
+
+
+def _warn_once(name: str) -> None:
+    if name not in _warned:
+        _warned.add(name)
+        warnings.warn(f"plaidkeras has no gradient rule for {name}: PlaidML's own gradient is "
+                      f"used for this operation. It may be slow.", stacklevel=2)

@@ -1,0 +1,150 @@
+"""PlaidML's graph of operations, made readable, and the compiling of it.
+
+PlaidML forgets an operation's arguments and the shapes of its inputs once the Tile code is
+written. `remember_arguments` keeps both, because a gradient rule needs them. `compose` replaces
+tile.compose so that an operation may stand for other operations until it is compiled:
+`Deferred` ones (the learning phase's switch, gradients) are expanded when the phase is known.
+"""
+
+import functools
+import inspect
+from typing import Dict, List, Optional
+
+import plaidml
+from plaidml import tile
+from plaidml.tile import Operation, Shape, Value
+
+TEST, TRAIN = 0, 1
+
+
+def remember_arguments() -> None:
+    """Let each Operation made from now on keep what it was made of."""
+    make, initialize = Operation.__new__, Operation.__init__
+
+    def __new__(cls, *arguments, **keywords):
+        operation = object.__new__(cls)
+        operation.call = arguments, keywords
+        return operation
+
+    @functools.wraps(initialize)
+    def __init__(self, code, inputs, outputs, name=None, side_effects=None):
+        self.operands = {key: Value.from_python_value(value) for key, value in inputs}
+        initialize(self, code, list(self.operands.items()), outputs, name, side_effects)
+
+    if make is object.__new__:
+        Operation.__new__, Operation.__init__ = __new__, __init__
+
+
+def arguments(operation: Operation) -> Dict[str, object]:
+    """The arguments that an operation's constructor was called with, defaults filled in."""
+    positional, keywords = operation.call
+    bound = inspect.signature(type(operation).__init__).bind(operation, *positional, **keywords)
+    bound.apply_defaults()
+    return bound.arguments
+
+
+def kind(operation: Operation) -> str:
+    """What an operation does: its class, or the name of one that was written in place."""
+    return operation.name if type(operation) is Operation else type(operation).__name__
+
+
+def kernel(name: str, code: str, inputs: Dict[str, Value], dims, dtype=None) -> Value:
+    """The output O of a Tile function of `inputs`, of the first input's type unless told."""
+    dtype = dtype or next(iter(inputs.values())).shape.dtype
+    return Operation(code, list(inputs.items()), [("O", Shape(dtype, tuple(dims)))],
+                     name=name).sole_output()
+
+
+class Deferred(Operation):
+    """An operation that stands for others until it is compiled for a learning phase."""
+
+    def expand(self, phase: Optional[int]) -> Optional[Dict[str, Value]]:
+        """The values of its outputs in a phase; None if it is to be compiled as it is."""
+        raise NotImplementedError
+
+
+def expansion(operation: Operation, phase: Optional[int]) -> Optional[Dict[str, Value]]:
+    """The values that a Deferred operation's outputs stand for in a phase, else None."""
+    if not isinstance(operation, Deferred):
+        return None
+    known = vars(operation).setdefault("expansions", {})
+    if phase not in known:
+        known[phase] = operation.expand(phase)
+    return known[phase]
+
+
+def needs(operation: Operation, phase: Optional[int]) -> List[Value]:
+    """The values that have to be there before an operation's outputs can be."""
+    return list((expansion(operation, phase) or operation.operands).values())
+
+
+class PhaseSwitch(Deferred):
+    """`train` in the training phase, else `test`; only the branch taken is compiled."""
+
+    def __init__(self, learning_phase, train, test):
+        super().__init__("function (C, T, E) -> (O) { O = (C ? T : E); }",
+                         [("C", learning_phase), ("T", train), ("E", test)],
+                         [("O", train.shape)])
+
+    def expand(self, phase):
+        if phase is None:
+            return None
+        return {"O": self.operands["T" if phase == TRAIN else "E"]}
+
+
+class Bindings:
+    """The PlaidML variables of all operations of one program: tile's own, plus the phase."""
+
+    def __init__(self, context, device, phase: Optional[int]):
+        self.ctx, self.dev, self.phase = context, device, phase
+        self.side_effects = []
+        self._variables = {}
+
+    def lookup(self, operation: Operation):
+        return self._variables[operation]
+
+    def is_bound(self, operation: Operation) -> bool:
+        return operation in self._variables
+
+    def bind(self, value: Value):
+        """The PlaidML variable of a value, its operations bound depth first, without recursion."""
+        waiting = [] if value.is_bound(self) else [value.source.op]
+        while waiting:
+            operation = waiting[-1]
+            if operation in self._variables:
+                waiting.pop()
+                continue
+            needed = needs(operation, self.phase)
+            for variable, updated in operation.side_effects:
+                needed += [variable, updated]
+            unbound = [need.source.op for need in needed if not need.is_bound(self)]
+            stands_for = expansion(operation, self.phase)
+            if unbound:
+                waiting += reversed(unbound)  # the last one pushed is bound first
+            elif stands_for:
+                self._variables[operation] = {
+                    name: need.bind(self) for name, need in stands_for.items()}
+            else:
+                self._variables[operation] = operation.bind(self)
+                self.side_effects += operation.side_effects
+        return value.bind(self)
+
+
+def compose(context, device, inputs, outputs, updates=None, name="", phase=None):
+    """Build a plaidml.Function; replaces tile.compose, whose arguments it takes.
+
+    `phase` is TRAIN, TEST, or None where the learning phase stays an input of the program.
+    """
+    bindings = Bindings(context, device, phase)
+    bound_outputs = [(key, bindings.bind(value)) for key, value in outputs]
+    bound_updates = [(old.bind(bindings), bindings.bind(new)) for old, new in updates or []]
+    composer = plaidml.Composer()
+    for key, value in inputs:
+        composer.add_input(key, bindings.bind(value))
+    for key, variable in bound_outputs:
+        composer.add_output(key, variable)
+    for old, new in bound_updates:
+        composer.add_update(old, new)
+    for old, new in bindings.side_effects:
+        composer.add_update(old.bind(bindings), new.bind(bindings))
+    return composer.build()

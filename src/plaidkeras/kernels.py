@@ -1,0 +1,235 @@
+"""Tile functions that PlaidML compiles to fast code on a CPU, and why they are shaped so.
+
+PlaidML hands a contraction to its matrix kernels (LIBXSMM) only if it has the form
+
+    C[m, n] += A[k, n] * B[m, k]
+
+where m is the last index of C and B, and k the last of A. Everything else runs element by
+element, a hundred times slower. PlaidML's own gradients of convolutions and matrix products miss
+the form by the order of their indices; a transposed copy of one operand restores it, and its
+cost is small against what it saves. Loops run in the alphabetical order of the index names,
+the last innermost. On a GPU these shapes do no harm.
+"""
+
+import functools
+import operator
+from typing import Sequence
+
+import numpy as np
+from plaidml.tile import Value
+
+from plaidkeras.graph import kernel
+
+
+def indices(letter: str, count: int):
+    """("x0", "x1", ...): Tile index names; upper case they are the names of their ranges."""
+    return [f"{letter}{i}" for i in range(count)]
+
+
+def listed(*names) -> str:
+    return ", ".join(names)
+
+
+def constant(array: np.ndarray) -> Value:
+    """An array that the program carries with it."""
+    return Value.from_python_value(array)
+
+
+def zeros_like(x: Value) -> Value:
+    """Zeros of the shape and type of x."""
+    return kernel("Zeros", "function (I) -> (O) { O = I * 0.0; }", {"I": x}, x.shape.dims)
+
+
+def transpose(x: Value, order: Sequence[int]) -> Value:
+    """A copy of x whose axis i is the axis order[i] of x."""
+    source = indices("x", x.shape.ndims)
+    target = [source[axis] for axis in order]
+    return kernel(
+        "Transpose",
+        f"function (I[{listed(*source).upper()}]) -> (O) "
+        f"{{ O[{listed(*target)} : {listed(*target).upper()}] = =(I[{listed(*source)}]); }}",
+        {"I": x}, [x.shape.dims[axis] for axis in order])
+
+
+def matmul(x: Value, y: Value) -> Value:
+    """x (m, k) times y (k, n)."""
+    return kernel("MatMul", "function (X[M, K], Y[K, N]) -> (O) "
+                            "{ O[m, n : M, N] = +(X[m, k] * Y[k, n]); }",
+                  {"X": x, "Y": y}, (x.shape.dims[0], y.shape.dims[1]))
+
+
+def sum_to(x: Value, axes: Sequence[int], keepdims: bool = False) -> Value:
+    """The sum of x over some of its axes."""
+    source = indices("x", x.shape.ndims)
+    kept = [i for i in range(x.shape.ndims) if i not in axes]
+    target = [source[i] if i in kept else f"z{i}" for i in range(len(source))
+              if keepdims or i in kept]
+    ranges = [source[i].upper() if i in kept else "1" for i in range(len(source))
+              if keepdims or i in kept]
+    dims = [x.shape.dims[i] if i in kept else 1 for i in range(len(source))
+            if keepdims or i in kept]
+    separator = " : " if target else ""
+    return kernel(
+        "Sum", f"function (I[{listed(*source).upper()}]) -> (O) "
+               f"{{ O[{listed(*target)}{separator}{listed(*ranges)}] = +(I[{listed(*source)}]); }}",
+        {"I": x}, dims)
+
+
+def count(x: Value, axes: Sequence[int]) -> Value:
+    """How many elements one sum over these axes of x adds up."""
+    sizes = indices("X", x.shape.ndims)
+    return kernel("Count", f"function (X[{listed(*sizes)}]) -> (O) "
+                           f"{{ O = {' * '.join(sizes[axis] for axis in axes)}; }}", {"X": x}, ())
+
+
+def restore_axes(reduced: Value, x: Value, axes: Sequence[int]) -> Value:
+    """What is left of x after a reduction over `axes`, with these axes put back as ones."""
+    source = indices("x", x.shape.ndims)
+    kept = [name for axis, name in enumerate(source) if axis not in axes]
+    target = [name if name in kept else f"z{axis}" for axis, name in enumerate(source)]
+    ranges = [name.upper() if name in kept else "1" for name in source]
+    return kernel(
+        "RestoreAxes", f"function (I[{listed(*kept).upper()}]) -> (O) "
+                       f"{{ O[{listed(*target)} : {listed(*ranges)}] = =(I[{listed(*kept)}]); }}",
+        {"I": reduced},
+        [dim if axis not in axes else 1 for axis, dim in enumerate(x.shape.dims)])
+
+
+def broadcast_like(x: Value, like: Value) -> Value:
+    """x stretched to the shape of `like`."""
+    # One, whatever `like` holds: a product with it would turn infinity to NaN.
+    return kernel("BroadcastLike", "function (X, L) -> (O) { O = X * (L < 0.0 ? 1.0 : 1.0); }",
+                  {"X": x, "L": like}, like.shape.dims)
+
+
+def flatten_rows(x: Value) -> Value:
+    """x (..., k) as a matrix (rows, k)."""
+    if x.shape.ndims == 2:
+        return x
+    sizes = indices("X", x.shape.ndims)
+    rows = functools.reduce(operator.mul, x.shape.dims[:-1])
+    return kernel("FlattenRows", f"function (I[{listed(*sizes)}]) -> (O) "
+                                 f"{{ O = reshape(I, {'*'.join(sizes[:-1])}, {sizes[-1]}); }}",
+                  {"I": x}, (rows, x.shape.dims[-1]))
+
+
+def reshape_like(x: Value, like: Value) -> Value:
+    """The elements of x in the shape of `like`."""
+    if tuple(x.shape.dims) == tuple(like.shape.dims):
+        return x
+    sizes = indices("L", like.shape.ndims)
+    shape = f"[{listed(*sizes)}]" if sizes else ""
+    return kernel("ReshapeLike",
+                  f"function (I, L{shape}) -> (O) {{ O = reshape(I, {listed(*sizes)}); }}",
+                  {"I": x, "L": like}, like.shape.dims)
+
+
+def scale_channels(x: Value, scale: Value) -> Value:
+    """x (..., c) times scale (c,); the copy of scale keeps its arithmetic out of x's loop."""
+    return kernel("ScaleChannels", "function (X, Scale[C]) -> (O) "
+                                   "{ S[c : C] = =(Scale[c]); O = X * S; }",
+                  {"X": x, "Scale": scale}, x.shape.dims)
+
+
+def sum_to_channels(x: Value) -> Value:
+    """The sum of x (n, ..., w, c) over all axes but the last.
+
+    Summing over w as a product with ones meets the matrix kernels; what is left is small.
+    """
+    rank = x.shape.ndims
+    if rank < 3:
+        return sum_to(x, range(rank - 1))
+    outer = indices("a", rank - 2)
+    return kernel(
+        "SumToChannels",
+        f"function (I[{listed(*outer).upper()}, W, C]) -> (O) {{"
+        f"  E[w : W] = =(I[{listed(*['0'] * (rank - 2))}, w, 0]);"
+        f"  One = (E < 0 ? 1.0 : 1.0);"
+        f"  P[a0, z, c : A0, 1, C] = +(One[w] * I[{listed(*outer)}, w, c]);"
+        f"  O[c : C] = +(P[n, z, c]);"
+        f"}}", {"I": x}, x.shape.dims[-1:])
+
+
+def channel_mean(x: Value) -> Value:
+    """The mean of x (..., c) over all axes but the last."""
+    sizes = indices("X", x.shape.ndims)
+    return kernel("ChannelMean", f"function (S, X[{listed(*sizes)}]) -> (O) "
+                                 f"{{ O = S / ({'*'.join(sizes[:-1])}); }}",
+                  {"S": sum_to_channels(x), "X": x}, x.shape.dims[-1:])
+
+
+def unbroadcast(gradient: Value, operand: Value) -> Value:
+    """Sum a gradient over the axes along which its operand was broadcast."""
+    dims, wanted = gradient.shape.dims, operand.shape.dims
+    extra = len(dims) - len(wanted)
+    if extra == len(dims) - 1 and extra and wanted[0] != 1:
+        return sum_to_channels(gradient)
+    stretched = [i + extra for i, dim in enumerate(wanted)
+                 if isinstance(dim, int) and dim == 1 and dims[i + extra] != 1]
+    if stretched:
+        gradient = sum_to(gradient, stretched, keepdims=True)
+    if extra:
+        gradient = sum_to(gradient, range(extra))
+    return gradient
+
+
+def conv_input_gradient(dy: Value, weights: Value, dims, dilation, padding) -> Value:
+    """The gradient of a convolution of stride 1 with respect to its input.
+
+    dy (n, *spatial, d), weights (*window, c, d), channels last; `dims` is the input's shape and
+    `padding` what the convolution put before each spatial axis.
+    """
+    rank = len(dilation)
+    x, a = indices("i", rank), indices("a", rank)
+    sizes = [f"I{i}" for i in range(rank)]
+    back = [f"i{i} - {dilation[i]}*a{i} + {padding[i]}" for i in range(rank)]
+    spatial = [f"{s} + {dims[1 + i]} - {dy.shape.dims[1 + i]}" for i, s in enumerate(sizes)]
+    return kernel(
+        "ConvInputGradient",
+        f"function (G[N, {listed(*sizes)}, D], K[{listed(*a).upper()}, C, D]) -> (O) {{"
+        f"  T[{listed(*a)}, d, c : {listed(*a).upper()}, D, C] = =(K[{listed(*a)}, c, d]);"
+        f"  O[n, {listed(*x)}, c : N, {listed(*spatial)}, C] ="
+        f"    +(G[n, {listed(*back)}, d] * T[{listed(*a)}, d, c]);"
+        f"}}", {"G": dy, "K": weights}, dims)
+
+
+def conv_kernel_gradient(x: Value, dy: Value, dims, dilation, padding) -> Value:
+    """The gradient of a convolution of stride 1 with respect to its weights.
+
+    x (n, *spatial, c), dy (n, *spatial, d), channels last; `dims` (*window, c, d).
+    """
+    rank = len(dilation)
+    i, a = indices("i", rank), indices("a", rank)
+    h = [f"H{axis}" for axis in range(rank)]
+    at = [f"i{axis} + {dilation[axis]}*a{axis} - {padding[axis]}" for axis in range(rank)]
+    window = [str(dim) for dim in dims[:rank]]
+    return kernel(
+        "ConvKernelGradient",
+        f"function (X[N, {listed(*h)}, C], G[N, {listed(*i).upper()}, D]) -> (O) {{"
+        f"  T[{listed(*indices('h', rank))}, c, n : {listed(*h)}, C, N] ="
+        f"    =(X[n, {listed(*indices('h', rank))}, c]);"
+        f"  O[{listed(*a)}, c, d : {listed(*window)}, C, D] ="
+        f"    +(T[{listed(*at)}, c, n] * G[n, {listed(*i)}, d]);"
+        f"}}", {"X": x, "G": dy}, dims)
+
+
+def max_pool_input_gradient(x: Value, y: Value, dy: Value, window, strides, padding) -> Value:
+    """The gradient of a max pool with respect to its input x; all channels last.
+
+    Where several inputs of a window are its maximum, the first in row-major order takes the
+    whole gradient, as in TensorFlow and PyTorch; PlaidML's own gives it to each of them.
+    """
+    rank = len(window)
+    h, i, a = indices("H", rank), indices("i", rank), indices("a", rank)
+    at = [f"{strides[axis]}*i{axis} + a{axis} - {padding[axis]}" for axis in range(rank)]
+    # R is largest at the window's first place, so the largest R among the maxima is the first's.
+    ranks = np.arange(np.prod(window), 0, -1, dtype="float32").reshape(window)
+    return kernel(
+        "MaxPoolInputGradient",
+        f"function (X[N, {listed(*h)}, C], Y[N, {listed(*i).upper()}, C],"
+        f"          G[N, {listed(*i).upper()}, C], R[{listed(*a).upper()}]) -> (O) {{"
+        f"  F[n, {listed(*i)}, c : N, {listed(*i).upper()}, C] ="
+        f"    >(X[n, {listed(*at)}, c] == Y[n, {listed(*i)}, c] ? R[{listed(*a)}]);"
+        f"  O[n, {listed(*at)}, c : N, {listed(*h)}, C] ="
+        f"    +(F[n, {listed(*i)}, c] == R[{listed(*a)}] ? G[n, {listed(*i)}, c]);"
+        f"}}", {"X": x, "Y": y, "G": dy, "R": constant(ranks)}, x.shape.dims)

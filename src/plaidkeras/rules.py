@@ -1,0 +1,476 @@
+"""The table of gradient rules.
+
+RULES maps (kind of operation, name of its operand) to a function
+
+    rule(operation, g) -> the gradient of that operand
+
+of the operation and the gradient g of its output. A rule need not undo broadcasting; the walk
+does. In place of a function stands ZERO where the derivative is zero almost everywhere, and
+NOT_DIFFERENTIABLE where there is none. What is missing is left to PlaidML, with a warning.
+"""
+
+from plaidml import op as plaidml_op
+from plaidml.op import AutoPadding, ConvolutionDataFormat, ConvolutionGrouping, PoolDataFormat
+from plaidml.op import PoolMode
+from plaidml.tile import DTYPE_INFOS, Value
+
+from plaidkeras import kernels
+from plaidkeras.graph import arguments, kernel
+from plaidkeras.stock import stock_gradient
+
+ZERO = "zero"
+NOT_DIFFERENTIABLE = "not differentiable"
+RULES = {}
+
+
+def rule(kind: str, *operands: str):
+    """Enter the decorated function into the table for these operands of a kind of operation."""
+    def enter(function):
+        for operand in operands:
+            RULES[kind, operand] = function
+        return function
+    return enter
+
+
+def elementwise(name: str, code: str, **inputs: Value) -> Value:
+    """One Tile expression over tensors of one shape; `g` comes first and gives the shape."""
+    code = f"function ({', '.join(inputs)}) -> (O) {{ O = {code}; }}"
+    return kernel(name, code, inputs, inputs["G"].shape.dims)
+
+
+# Arithmetic. PlaidML names an operation by the side of its Value: 1 - x is a RevSub.
+
+for reverse in ("", "Rev"):
+    RULES[reverse + "Add", "L"] = lambda op, g: g
+    RULES[reverse + "Add", "R"] = lambda op, g: g
+    RULES[reverse + "Sub", "L"] = lambda op, g: g
+    RULES[reverse + "Sub", "R"] = lambda op, g: -g
+    RULES[reverse + "Mul", "L"] = lambda op, g: g * op.operands["R"]
+    RULES[reverse + "Mul", "R"] = lambda op, g: g * op.operands["L"]
+    for divide in ("Div", "TrueDiv"):
+        RULES[reverse + divide, "L"] = lambda op, g: g / op.operands["R"]
+        RULES[reverse + divide, "R"] = lambda op, g: (
+            -g * op.operands["L"] / (op.operands["R"] * op.operands["R"]))
+
+RULES["Negate", "I"] = lambda op, g: -g
+RULES["Identity", "I"] = RULES["Identity", "X"] = lambda op, g: g
+
+
+@rule("Maximum", "L")
+def maximum_left(op, g):
+    # Equal operands share the gradient, as they do in PyTorch.
+    return elementwise("MaximumLeft", "G * (L > R ? 1.0 : (L < R ? 0.0 : 0.5))", G=g, **op.operands)
+
+
+@rule("Maximum", "R")
+def maximum_right(op, g):
+    return elementwise("MaximumRight", "G * (R > L ? 1.0 : (R < L ? 0.0 : 0.5))", G=g, **op.operands)
+
+
+@rule("Minimum", "L")
+def minimum_left(op, g):
+    return elementwise("MinimumLeft", "G * (L < R ? 1.0 : (L > R ? 0.0 : 0.5))", G=g, **op.operands)
+
+
+@rule("Minimum", "R")
+def minimum_right(op, g):
+    return elementwise("MinimumRight", "G * (R < L ? 1.0 : (R > L ? 0.0 : 0.5))", G=g, **op.operands)
+
+
+@rule("Pow", "I")
+def pow_base(op, g):
+    return elementwise("PowBase", "G * P * pow(I, P - 1.0)", G=g, **op.operands)
+
+
+@rule("Pow", "P")
+def pow_exponent(op, g):
+    return elementwise("PowExponent", "G * pow(I, P) * log(I)", G=g, **op.operands)
+
+
+# Functions of one tensor. Where the derivative is simplest in terms of the output, it is.
+
+def _of_output(op, expression, g):
+    return elementwise(f"{op.name}Gradient", expression, G=g, Y=op.sole_output())
+
+
+RULES["Exp", "I"] = lambda op, g: _of_output(op, "G * Y", g)
+RULES["Tanh", "I"] = lambda op, g: _of_output(op, "G * (1.0 - Y * Y)", g)
+RULES["Sigmoid", "I"] = lambda op, g: _of_output(op, "G * Y * (1.0 - Y)", g)
+RULES["Log", "I"] = lambda op, g: g / op.operands["I"]
+RULES["Sine", "I"] = lambda op, g: elementwise("SinGradient", "G * cos(I)", G=g, **op.operands)
+RULES["Cosine", "I"] = lambda op, g: elementwise("CosGradient", "-G * sin(I)", G=g, **op.operands)
+# At 0 the slope is infinite; PlaidML's sqrt is flat below it.
+RULES["Sqrt", "I"] = lambda op, g: _of_output(op, "0.5 * G / Y", g)
+# relu and abs at 0 have the gradient 0, as in TensorFlow. A product with a mask is vectorized
+# where a choice between tensors is not.
+RULES["Abs", "I"] = lambda op, g: elementwise(
+    "AbsGradient", "G * (I > 0.0 ? 1.0 : (I < 0.0 ? -1.0 : 0.0))", G=g, **op.operands)
+RULES["HardSigmoid", "X"] = lambda op, g: elementwise(
+    "HardSigmoidGradient", "G * (X < -2.5 ? 0.0 : (X > 2.5 ? 0.0 : 0.2))", G=g, **op.operands)
+
+for name in ("Sign", "Round", "Floor", "Ceiling"):
+    RULES[name, "I"] = ZERO
+for name in ("Ge", "Gt", "Le", "Lt", "Equal", "NotEqual"):
+    RULES[name, ...] = ZERO
+for name in ("Zeros", "ZerosLike", "OnesLike", "StopGradient", "ShapeOf", "SymbolicDim"):
+    RULES[name, ...] = ZERO
+# A draw takes the shape of its operand, not its values.
+for name in ("PrngStep", "PrngState"):
+    RULES[name, ...] = ZERO
+for name in ("ArgMax", "OneHot"):
+    RULES[name, ...] = NOT_DIFFERENTIABLE
+
+
+@rule("Relu", "X")
+def relu(op, g):
+    given = arguments(op)
+    if given["alpha"] is None and given["max_value"] is None and given["threshold"] == 0:
+        return _of_output(op, "G * (Y > 0.0 ? 1.0 : 0.0)", g)
+    low = "Alpha" if "Alpha" in op.operands else "0.0"
+    slope = f"(X > {'Thresh' if 'Thresh' in op.operands else '0.0'} ? 1.0 : {low})"
+    if "MaxValue" in op.operands:
+        slope = f"(X < MaxValue ? {slope} : 0.0)"
+    return elementwise("ReluGradient", f"G * {slope}", G=g, **op.operands)
+
+
+@rule("Elu", "X")
+def elu(op, g):
+    alpha = float(arguments(op)["alpha"])
+    return elementwise("EluGradient", f"G * (X > 0.0 ? 1.0 : {alpha} * exp(X))", G=g, **op.operands)
+
+
+@rule("ClipMin", "I")
+def clip_min(op, g):
+    return elementwise("ClipMinGradient", "G * (I < MIN_VAL ? 0.0 : 1.0)", G=g, **op.operands)
+
+
+@rule("ClipMax", "I")
+def clip_max(op, g):
+    return elementwise("ClipMaxGradient", "G * (I > MAX_VAL ? 0.0 : 1.0)", G=g, **op.operands)
+
+
+@rule("Cast", "I")
+def cast(op, g):
+    source = op.operands["I"].shape.dtype
+    if DTYPE_INFOS[source].base != "float":
+        return ZERO
+    return plaidml_op.cast(g, source)
+
+
+@rule("Switch", "T")
+@rule("PhaseSwitch", "T")
+def switch_then(op, g):
+    return elementwise("SwitchThen", "(C ? G : 0.0)", G=g, C=op.operands["C"])
+
+
+@rule("Switch", "E")
+@rule("PhaseSwitch", "E")
+def switch_else(op, g):
+    return elementwise("SwitchElse", "(C ? 0.0 : G)", G=g, C=op.operands["C"])
+
+
+RULES["Switch", "C"] = RULES["PhaseSwitch", "C"] = ZERO
+
+
+# Shapes
+
+@rule("Reshape", "I")
+@rule("BatchFlatten", "I")
+@rule("Flatten", "I")
+@rule("ExpandDims", "IN")
+def reshape(op, g):
+    (operand,) = (value for name, value in op.operands.items() if name in ("I", "IN"))
+    return kernels.reshape_like(g, operand)
+
+
+@rule("Permute", "X")
+def permute(op, g):
+    back = sorted(range(len(op.order)), key=lambda axis: op.order[axis])
+    return kernels.transpose(g, back)
+
+
+# Reductions
+
+def _restored(op, g):
+    """A reduction's operand, the axes it reduced, and its g with these axes put back as ones."""
+    given, x = arguments(op), op.operands["I"]
+    axes = given["axes"]
+    axes = range(x.shape.ndims) if axes is None else [axes] if isinstance(axes, int) else axes
+    axes = sorted(axis % x.shape.ndims for axis in axes)
+    return x, axes, g if given["keepdims"] else kernels.restore_axes(g, x, axes)
+
+
+@rule("Summation", "I")
+def summation(op, g):
+    x, _, restored = _restored(op, g)
+    return kernels.broadcast_like(restored, x)
+
+
+@rule("Mean", "I")
+def mean(op, g):
+    x, axes, restored = _restored(op, g)
+    return kernels.broadcast_like(restored / kernels.count(x, axes), x)
+
+
+@rule("Variance", "I")
+def variance(op, g):
+    x, axes, restored = _restored(op, g)
+    return (x - op.operands["M"]) * (restored * 2.0 / kernels.count(x, axes))
+
+
+# Variance takes the mean as an operand, but deviations from a mean sum to zero.
+RULES["Variance", "M"] = ZERO
+
+
+@rule("MaxReduce", "I")
+@rule("MinReduce", "I")
+def extreme(op, g):
+    # Equal extremes share the gradient, as in TensorFlow.
+    x, axes, restored = _restored(op, g)
+    _, _, extremes = _restored(op, op.sole_output())
+    is_extreme = elementwise("IsExtreme", "(G == Y ? 1.0 : 0.0)", G=x, Y=extremes)
+    return is_extreme * (restored / kernels.sum_to(is_extreme, axes, keepdims=True))
+
+
+# Products
+
+@rule("Dot", "X")
+def dot_left(op, g):
+    x, y = op.operands["X"], op.operands["Y"]
+    if y.shape.ndims != 2:
+        return stock_gradient(op, "X", g)
+    # Both g and the result are smaller than the weights y, which stay as they are.
+    rows = kernels.matmul(y, kernels.transpose(kernels.flatten_rows(g), (1, 0)))
+    return kernels.reshape_like(kernels.transpose(rows, (1, 0)), x)
+
+
+@rule("Dot", "Y")
+def dot_right(op, g):
+    x, y = op.operands["X"], op.operands["Y"]
+    if y.shape.ndims != 2:
+        return stock_gradient(op, "Y", g)
+    columns = kernels.transpose(kernels.flatten_rows(x), (1, 0))
+    return kernels.matmul(columns, kernels.flatten_rows(g))
+
+
+def _plain_convolution(op):
+    """Dilation and padding of a convolution of stride 1 with channels last, else None."""
+    given = arguments(op)
+    x, weights = op.operands["I"], op.operands["K"]
+    window, spatial = weights.shape.dims[:-2], x.shape.dims[1:-1]
+    if (given["data_format"] != ConvolutionDataFormat.CHANNELS_LAST
+            or given["grouping"] != ConvolutionGrouping.NONE
+            or given["padding"] not in (AutoPadding.VALID, AutoPadding.SAME_UPPER)
+            or set(given["strides"] or ()) - {1}
+            or any(isinstance(dim, Value) for dim in spatial)):
+        return None
+    dilation = tuple(given["dilation_rate"] or (1,) * len(window))
+    same = given["padding"] == AutoPadding.SAME_UPPER
+    return dilation, tuple((size - 1) * rate // 2 if same else 0
+                           for size, rate in zip(window, dilation))
+
+
+@rule("Convolution", "I")
+def convolution_input(op, g):
+    plain = _plain_convolution(op)
+    if not plain:
+        return stock_gradient(op, "I", g)
+    return kernels.conv_input_gradient(g, op.operands["K"], op.operands["I"].shape.dims, *plain)
+
+
+@rule("Convolution", "K")
+def convolution_weights(op, g):
+    plain = _plain_convolution(op)
+    if not plain:
+        return stock_gradient(op, "K", g)
+    return kernels.conv_kernel_gradient(op.operands["I"], g, op.operands["K"].shape.dims, *plain)
+
+
+@rule("OneChannelConvolution", "I")
+def one_channel_convolution_input(op, g):
+    return kernels.conv_input_gradient(g, op.operands["K"], op.operands["I"].shape.dims,
+                                       (1, 1), (0, 0))
+
+
+@rule("OneChannelConvolution", "K")
+def one_channel_convolution_weights(op, g):
+    return kernels.conv_kernel_gradient(op.operands["I"], g, op.operands["K"].shape.dims,
+                                        (1, 1), (0, 0))
+
+
+# Pooling
+
+@rule("Pool", "I")
+def pool(op, g):
+    given, x, y = arguments(op), op.operands["I"], op.sole_output()
+    rank = x.shape.ndims - 2
+    channels_last = given["data_format"] == PoolDataFormat.NXC
+    spatial = x.shape.dims[1:-1] if channels_last else x.shape.dims[2:]
+    if given["mode"] != PoolMode.MAX or given["pads"] or any(
+            isinstance(dim, Value) for dim in spatial):
+        return stock_gradient(op, "I", g)
+    window, strides = given["kernel_shape"], given["strides"]
+    padding = [0] * rank
+    if given["padding"] == AutoPadding.SAME_UPPER:
+        padding = [max(0, ((dim + s - 1) // s - 1) * s + size - dim) // 2
+                   for dim, s, size in zip(spatial, strides, window)]
+    if channels_last:
+        return kernels.max_pool_input_gradient(x, y, g, window, strides, padding)
+    last = [0, *range(2, rank + 2), 1]
+    first = [0, rank + 1, *range(1, rank + 1)]
+    x, y, g = (kernels.transpose(value, last) for value in (x, y, g))
+    return kernels.transpose(
+        kernels.max_pool_input_gradient(x, y, g, window, strides, padding), first)
+
+
+# Normalization, over the last axis; see layers.py
+
+def _channel_sums(op, g):
+    """Sums over all but the channels of g and of g * (x - mean), made once for all operands."""
+    made = vars(op).setdefault("channel_sums", {})
+    if g.key not in made:
+        weighted = kernel("WeightedDeviations", """function (X, G, Mean[C]) -> (O) {
+                              M[c : C] = =(Mean[c]);
+                              O = G * (X - M);
+                          }""", {"X": op.operands["X"], "G": g, "Mean": op.operands["M"]},
+                          g.shape.dims)
+        made[g.key] = kernels.sum_to_channels(g), kernels.sum_to_channels(weighted)
+    return made[g.key]
+
+
+def _inverse_deviation(op):
+    return kernel("InverseDeviation", f"function (V) -> (O) {{ O = 1.0 / sqrt(V + {op.epsilon}); }}",
+                  {"V": op.operands["V"]}, op.operands["V"].shape.dims)
+
+
+@rule("Normalization", "X")
+def normalization_input(op, g):
+    scale = _inverse_deviation(op) * op.operands["Gamma"]
+    return kernels.scale_channels(g, scale)
+
+
+@rule("Normalization", "M")
+def normalization_mean(op, g):
+    return -_channel_sums(op, g)[0] * op.operands["Gamma"] * _inverse_deviation(op)
+
+
+@rule("Normalization", "V")
+def normalization_variance(op, g):
+    inverse = _inverse_deviation(op)
+    return (_channel_sums(op, g)[1] * op.operands["Gamma"]
+            * (inverse * inverse * inverse) * -0.5)
+
+
+@rule("Normalization", "Gamma")
+@rule("BatchNormalization", "Gamma")
+def normalization_gamma(op, g):
+    return _channel_sums(op, g)[1] * _inverse_deviation(op)
+
+
+@rule("Normalization", "Beta")
+@rule("BatchNormalization", "Beta")
+def normalization_beta(op, g):
+    return _channel_sums(op, g)[0]
+
+
+@rule("BatchNormalization", "X")
+def batch_normalization_input(op, g):
+    """scale * (g - mean(g) - x_hat * mean(g * x_hat)), x_hat being the normalized x.
+
+    Ioffe and Szegedy (2015), section 3, the way through mean and variance included. Written as
+    scale * g + a * x + b with a and b of one channel each, it is one pass.
+    """
+    sum_g, sum_deviations = _channel_sums(op, g)
+    x, sizes = op.operands["X"], kernels.indices("N", g.shape.ndims - 1)
+    return kernel(
+        "BatchNormalizationInputGradient",
+        f"""function (X[{', '.join(sizes)}, C], G, Mean[C], Inverse[C], Gamma[C], Sum[C], Dev[C])
+                -> (O) {{
+                Scale = Gamma * Inverse;
+                Slope = -Scale * Inverse * Inverse * Dev / ({'*'.join(sizes)});
+                Shift = -Scale * Sum / ({'*'.join(sizes)}) - Slope * Mean;
+                S[c : C] = =(Scale[c]);
+                A[c : C] = =(Slope[c]);
+                B[c : C] = =(Shift[c]);
+                O = S * G + A * X + B;
+            }}""",
+        {"X": x, "G": g, "Mean": op.operands["M"], "Inverse": _inverse_deviation(op),
+         "Gamma": op.operands["Gamma"], "Sum": sum_g, "Dev": sum_deviations}, x.shape.dims)
+
+
+# The way through the moments is part of the gradient for X.
+RULES["BatchNormalization", "M"] = RULES["BatchNormalization", "V"] = ZERO
+
+
+# Noise
+
+@rule("PrngValue", "X")
+def dropout(op, g):
+    # The same draws as forward: what was dropped passes nothing back.
+    return kernel("DropoutGradient", """function (I, X, L) -> (O) {
+                      R = 1.0 - L;
+                      O = X * (prng_value(I) < R ? 1.0 / R : 0.0);
+                  }""", {"I": op.operands["I"], "X": g, "L": op.operands["L"]}, g.shape.dims,
+                  dtype=g.shape.dtype)
+
+
+RULES["PrngValue", "I"] = ZERO
+RULES["PrngValue", "L"] = NOT_DIFFERENTIABLE
+
+
+# Softmax and the losses
+
+@rule("Softmax", "X")
+def softmax(op, g):
+    y = op.sole_output()
+    return y * (g - kernels.sum_to(g * y, [g.shape.ndims - 1], keepdims=True))
+
+
+@rule("SoftmaxCrossentropy", "X")
+def softmax_crossentropy_logits(op, g):
+    return kernel(
+        "SoftmaxCrossentropyGradient", """function (X[N, K], T[N, K], G[N]) -> (O) {
+            M[n, z : N, 1] = >(X[n, k]);
+            E = exp(X - M);
+            S[n, z : N, 1] = +(E[n, k]);
+            W[n, z : N, 1] = +(T[n, k]);
+            H[n, z : N, 1] = =(G[n]);
+            O = H * (W * E / S - T);
+        }""", {**op.operands, "G": g}, op.operands["X"].shape.dims)
+
+
+@rule("SoftmaxCrossentropy", "T")
+def softmax_crossentropy_target(op, g):
+    return kernel(
+        "SoftmaxCrossentropyTarget", """function (X[N, K], G[N]) -> (O) {
+            M[n, z : N, 1] = >(X[n, k]);
+            D = X - M;
+            E = exp(D);
+            S[n, z : N, 1] = +(E[n, k]);
+            H[n, z : N, 1] = =(G[n]);
+            O = H * (log(S) - D);
+        }""", {"X": op.operands["X"], "G": g}, op.operands["X"].shape.dims)
+
+
+@rule("CategoricalCrossentropy", "O")
+def categorical_crossentropy_output(op, g):
+    target, output = op.operands["T"], op.operands["O"]
+    return -kernels.restore_axes(g, output, [output.shape.ndims - 1]) * target / output
+
+
+@rule("CategoricalCrossentropy", "T")
+def categorical_crossentropy_target(op, g):
+    output = op.operands["O"]
+    return -kernels.restore_axes(g, output, [output.shape.ndims - 1]) * plaidml_op.log(output)
+
+
+@rule("BinaryCrossentropy", "O")
+def binary_crossentropy_output(op, g):
+    return elementwise("BinaryCrossentropyGradient", "G * (P - T) / (P * (1.0 - P))", G=g,
+                       P=op.operands["O"], T=op.operands["T"])
+
+
+@rule("BinaryCrossentropy", "T")
+def binary_crossentropy_target(op, g):
+    return elementwise("BinaryCrossentropyTarget", "G * (log(1.0 - P) - log(P))", G=g,
+                       P=op.operands["O"])

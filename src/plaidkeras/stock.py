@@ -1,0 +1,56 @@
+"""PlaidML's own gradient, of one operation at a time: for what the table has no rule."""
+
+import copy
+from typing import Dict
+
+import plaidml
+from plaidml.tile import Operation, Value
+
+
+def stock_gradient(operation: Operation, operand: str, g: Value) -> Value:
+    """The gradient of one operand of an operation, given its output's gradient g."""
+    return StockGradient(operation, operand, g).sole_output()
+
+
+class StockGradient(Operation):
+    """PlaidML's own gradient of one operation, for one operand, given its output's gradient g.
+
+    PlaidML differentiates from a loss back to the beginning. Here the operation is cut out: a
+    function of its operands and of g, with sum(output * g) for a loss.
+    """
+
+    def __init__(self, operation: Operation, operand: str, g: Value):
+        self.operation, self.operand = operation, operand
+        super().__init__(None, [*operation.operands.items(), ("Gradient", g)],
+                         [("O", operation.operands[operand].shape)])
+
+    def bind(self, bindings):
+        inputs = {name: plaidml.Placeholder(value.shape.ndims)
+                  for name, value in self.operands.items()}
+        cut_out = copy.copy(self.operation)
+        cut_out.inputs = {name: _bound(inputs[name]) for name in self.operation.operands}
+        (output,) = cut_out.bind(bindings).values()
+        loss = _apply(bindings, plaidml.Function(_weighted_sum(self.operands["Gradient"])),
+                      {"Y": output, "G": inputs["Gradient"]}, "L")
+        composer = plaidml.Composer()
+        for name, variable in inputs.items():
+            composer.add_input(name, variable)
+        composer.add_output("O", plaidml.gradients(loss, [inputs[self.operand]])[0])
+        actual = {name: value.bind(bindings) for name, value in self.operands.items()}
+        return {"O": _apply(bindings, composer.build(), actual, "O")}
+
+
+def _bound(variable: plaidml.Var) -> Value:
+    return Value.from_var(variable, ())
+
+
+def _weighted_sum(like: Value) -> str:
+    sizes = ", ".join(f"N{i}" for i in range(like.shape.ndims))
+    return f"function (Y[{sizes}], G[{sizes}]) -> (L) {{ W = Y * G; L[] = +(W[{sizes.lower()}]); }}"
+
+
+def _apply(bindings, function, inputs: Dict[str, plaidml.Var], output: str) -> plaidml.Var:
+    applier = plaidml.Applier(bindings.ctx, function)
+    for name, variable in inputs.items():
+        applier.add_input(name, variable)
+    return applier.add_output(output)

@@ -1,0 +1,213 @@
+"""Each gradient rule against finite differences in float64: one test a line of the table."""
+
+import keras.backend as K
+import numpy as np
+import pytest
+
+from plaidkeras.checker import WrongGradient, check_gradients
+from plaidkeras.rules import NOT_DIFFERENTIABLE, RULES, ZERO
+
+random = np.random.RandomState(7)
+
+
+def normal(*shape):
+    return random.standard_normal(shape)
+
+
+def positive(*shape):
+    return random.uniform(0.5, 2.0, shape)
+
+
+def apart(*shape):
+    """Values that differ pairwise by more than the checker's step: no ties, no kinks."""
+    count = int(np.prod(shape))
+    return (random.permutation(count) - count / 2 + 0.25).reshape(shape) / count * 3
+
+
+def one_hot(rows, classes=5):
+    return np.eye(classes)[random.randint(0, classes, rows)]
+
+
+def probabilities(*shape):
+    exponentials = np.exp(normal(*shape))
+    return exponentials / exponentials.sum(-1, keepdims=True)
+
+
+def pool(padding, data_format="channels_last", size=(2, 2), strides=(2, 2)):
+    return lambda x: K.pool2d(x, size, strides, padding, data_format, "max")
+
+
+def normalize(x, gamma, beta):
+    return K.normalize_batch_in_training(x, gamma, beta, list(range(x.shape.ndims - 1)))[0]
+
+
+def in_inference(x, mean, variance, gamma, beta):
+    return K.batch_normalization(x, mean, variance, beta, gamma, epsilon=1e-3)
+
+
+# (kind, its operands): (function, arrays)
+CASES = {
+    "Add L R": (lambda x, y: x + y, [normal(3, 4), normal(3, 4)]),
+    "Add L R, the right one broadcast": (lambda x, y: x + y, [normal(2, 3, 4), normal(4)]),
+    "Add L R, both broadcast": (lambda x, y: x + y, [normal(3, 1), normal(1, 4)]),
+    "RevAdd R": (lambda x: 2.5 + x, [normal(3)]),
+    "Sub L R": (lambda x, y: x - y, [normal(3, 4), normal(4)]),
+    "RevSub R": (lambda x: 1.0 - x, [normal(3)]),
+    "Mul L R": (lambda x, y: x * y, [normal(2, 3, 4), normal(3, 1)]),
+    "RevMul R": (lambda x: 3.0 * x, [normal(3)]),
+    "TrueDiv L R": (lambda x, y: x / y, [normal(3, 4), positive(4)]),
+    "RevTrueDiv R": (lambda x: 2.0 / x, [positive(5)]),
+    "Negate I": (lambda x: -x, [normal(5)]),
+    "Identity I": (lambda x: +x, [normal(5)]),
+    "Identity X": (K.identity, [normal(5)]),
+    "Maximum L R": (K.maximum, [apart(4, 3), apart(4, 3) + 0.01]),
+    "Minimum L R": (K.minimum, [apart(4, 3), apart(4, 3) + 0.01]),
+    "Pow I P": (lambda x, p: K.pow(x, p), [positive(5), positive(5)]),
+    "Abs I": (K.abs, [apart(6)]),
+    "Exp I": (K.exp, [normal(5)]),
+    "Log I": (K.log, [positive(5)]),
+    "Sqrt I": (K.sqrt, [positive(5)]),
+    "Sine I": (K.sin, [normal(5)]),
+    "Cosine I": (K.cos, [normal(5)]),
+    "Tanh I": (K.tanh, [normal(5)]),
+    "Sigmoid I": (K.sigmoid, [normal(5)]),
+    "HardSigmoid X": (K.hard_sigmoid, [np.array([-3., -2., 0.1, 2., 3.])]),
+    "Relu X": (K.relu, [apart(3, 4)]),
+    "Relu X, leaky with a ceiling": (lambda x: K.relu(x, 0.1, max_value=1.0), [apart(12)]),
+    "Relu X, with a threshold": (lambda x: K.relu(x, threshold=0.3), [apart(12)]),
+    "Elu X": (lambda x: K.elu(x, 0.7), [apart(12)]),
+    "ClipMin I, ClipMax I": (lambda x: K.clip(x, -0.5, 0.8), [apart(12)]),
+    "Switch T E": (lambda c, x, y: K.switch(K.greater(c, 0.0), x, y),
+                   [apart(6), normal(6), normal(6)]),
+    "Reshape I": (lambda x: K.exp(K.reshape(x, (4, 3))), [normal(2, 6)]),
+    "BatchFlatten I": (lambda x: K.exp(K.batch_flatten(x)), [normal(2, 3, 2)]),
+    "Flatten I": (lambda x: K.exp(K.flatten(x)), [normal(2, 3)]),
+    "ExpandDims IN": (lambda x: K.exp(K.expand_dims(x, 1)), [normal(2, 3)]),
+    "Permute X": (lambda x: K.permute_dimensions(x, (2, 0, 1)), [normal(2, 3, 4)]),
+    "Summation I": (lambda x: K.sum(x, axis=(0, 2)), [normal(2, 3, 4)]),
+    "Summation I, axes kept": (lambda x: K.sum(x, axis=1, keepdims=True), [normal(2, 3, 4)]),
+    "Summation I, all": (K.sum, [normal(2, 3)]),
+    "Mean I": (lambda x: K.mean(x, axis=(0, 2)), [normal(2, 3, 4)]),
+    "Mean I, axes kept": (lambda x: K.mean(x, axis=-1, keepdims=True), [normal(2, 3, 4)]),
+    "Variance I": (lambda x: K.var(x, axis=(0, 1)), [normal(3, 2, 4)]),
+    "MaxReduce I": (lambda x: K.max(x, axis=1), [apart(3, 4)]),
+    "MinReduce I": (lambda x: K.min(x, axis=0, keepdims=True), [apart(3, 4)]),
+    "Dot X Y": (K.dot, [normal(8, 6), normal(6, 4)]),
+    "Dot X Y, of rank 3": (K.dot, [normal(2, 3, 6), normal(6, 4)]),
+    "Convolution I K": (lambda x, k: K.conv2d(x, k), [normal(2, 5, 6, 2), normal(3, 3, 2, 4)]),
+    "Convolution I K, same": (lambda x, k: K.conv2d(x, k, padding="same"),
+                              [normal(2, 5, 4, 2), normal(3, 2, 2, 2)]),
+    "Convolution I K, dilated": (lambda x, k: K.conv2d(x, k, dilation_rate=(2, 1)),
+                                 [normal(2, 6, 5, 2), normal(2, 3, 2, 2)]),
+    "Convolution I K, strided": (lambda x, k: K.conv2d(x, k, strides=(2, 2)),
+                                 [normal(2, 5, 5, 2), normal(3, 3, 2, 2)]),
+    "Convolution I K, channels first": (
+        lambda x, k: K.conv2d(x, k, data_format="channels_first"),
+        [normal(2, 2, 4, 4), normal(3, 3, 2, 2)]),
+    "Convolution I K, of rank 1": (lambda x, k: K.conv1d(x, k), [normal(2, 6, 2), normal(3, 2, 4)]),
+    "Convolution I K, depthwise": (lambda x, k: K.depthwise_conv2d(x, k),
+                                   [normal(2, 4, 4, 2), normal(3, 3, 2, 1)]),
+    "OneChannelConvolution I K": (lambda x, k: K.conv2d(x, k),
+                                  [normal(2, 6, 5, 1), normal(3, 3, 1, 4)]),
+    "Pool I": (pool("valid"), [apart(2, 4, 6, 3)]),
+    "Pool I, same": (pool("same"), [apart(2, 5, 3, 2)]),
+    "Pool I, overlapping": (pool("valid", size=(3, 3)), [apart(2, 7, 5, 2)]),
+    "Pool I, channels first": (pool("valid", "channels_first"), [apart(2, 3, 4, 4)]),
+    "Pool I, average": (lambda x: K.pool2d(x, (2, 2), (2, 2), "same", pool_mode="avg"),
+                        [normal(2, 5, 5, 2)]),
+    "BatchNormalization X Gamma Beta": (normalize, [normal(4, 3, 2, 3), positive(3), normal(3)]),
+    "BatchNormalization X Gamma Beta, far from zero": (
+        normalize, [normal(6, 4, 4, 2) + 100, positive(2), normal(2)]),
+    "BatchNormalization X Gamma Beta, of rank 2": (normalize, [normal(8, 3), positive(3), normal(3)]),
+    "Normalization X M V Gamma Beta": (
+        in_inference, [normal(4, 3, 3), normal(3), positive(3), positive(3), normal(3)]),
+    "Softmax X": (K.softmax, [normal(3, 5)]),
+    "Softmax X, of rank 3": (K.softmax, [normal(2, 3, 4)]),
+    "SoftmaxCrossentropy X T": (
+        lambda x, t: K.categorical_crossentropy(t, K.softmax(x)), [normal(4, 5), one_hot(4)]),
+    "CategoricalCrossentropy O T": (
+        lambda p, t: K.categorical_crossentropy(t, p), [probabilities(4, 5), one_hot(4)]),
+    "BinaryCrossentropy O T": (
+        lambda p, t: K.binary_crossentropy(t, p), [random.uniform(.1, .9, (3, 4)), one_hot(3, 4)]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradient_agrees_with_finite_differences(name):
+    function, arrays = CASES[name]
+    check_gradients(function, *arrays)
+
+
+def gradient_and_value(function, array):
+    x = K.variable(array)
+    y = function(x)
+    return K.function([], [*K.gradients(K.sum(y), [x]), y])([])
+
+
+def test_gradient_of_cast_i_between_floats_is_passed_on():
+    gradient, _ = gradient_and_value(lambda x: 3.0 * K.cast(K.cast(x, "float64"), "float32"),
+                                     normal(4))
+    assert gradient.tolist() == [3, 3, 3, 3]
+
+
+def test_gradient_of_cast_i_from_an_integer_is_zero():
+    whole = K.variable(np.array([1, 2]), dtype="int32")
+    assert RULES["Cast", "I"](K.cast(whole, "float32").source.op, whole) is ZERO
+
+
+def test_gradient_of_prng_value_x_is_the_mask_that_was_drawn():
+    x = normal(16, 16)
+    gradient, dropped = gradient_and_value(lambda x: K.dropout(x, 0.4), x)
+    assert 0.3 < (gradient == 0).mean() < 0.5
+    np.testing.assert_allclose(dropped, x * gradient, rtol=1e-6)
+
+
+@pytest.mark.parametrize("function, at_zero", [
+    (K.relu, 0), (K.abs, 0), (lambda x: K.relu(x, 0.5), 0.5), (lambda x: K.clip(x, 0, 1), 1)])
+def test_gradient_at_a_kink_is_that_of_tensorflow(function, at_zero):
+    gradient, _ = gradient_and_value(function, np.zeros(2))
+    assert gradient.tolist() == [at_zero, at_zero]
+
+
+def test_first_of_equal_maxima_takes_the_gradient_of_a_pool():
+    gradient, _ = gradient_and_value(lambda x: K.pool2d(x, (2, 2), (2, 2), pool_mode="max"),
+                                     np.zeros((1, 2, 4, 1)))
+    assert gradient[0, :, :, 0].tolist() == [[1, 0, 1, 0], [0, 0, 0, 0]]
+
+
+def test_equal_extremes_share_the_gradient_of_a_reduction():
+    gradient, _ = gradient_and_value(K.max, np.array([1., 3., 3., 2.]))
+    assert gradient.tolist() == [0, 0.5, 0.5, 0]
+
+
+@pytest.mark.parametrize("logit", [0, 10, 100, 1000])
+def test_crossentropy_of_a_softmax_is_stable_at_any_logit(logit):
+    target = np.array([[0., 1., 0.]])
+    gradient, loss = gradient_and_value(
+        lambda x: K.categorical_crossentropy(K.variable(target), K.softmax(x)),
+        np.array([[logit, 0., 0.]]))
+    exact = np.logaddexp.reduce([logit, 0., 0.])
+    np.testing.assert_allclose(loss, [exact], rtol=1e-6)
+    np.testing.assert_allclose(
+        gradient, np.exp(np.array([[logit, 0., 0.]]) - exact) - target, atol=1e-6)
+
+
+def test_every_line_of_the_table_has_a_test():
+    named = set()
+    for name in CASES:
+        for part in name.split(", "):
+            kind, *operands = part.split(" ")
+            named |= {(kind, operand) for operand in operands}
+    named |= {("Cast", "I"), ("PrngValue", "X")}
+    twins = {("RevAdd", "L"), ("RevSub", "L"), ("RevMul", "L"), ("RevTrueDiv", "L"),
+             ("Div", "L"), ("Div", "R"), ("RevDiv", "L"), ("RevDiv", "R"),  # Python 2's names
+             ("PhaseSwitch", "T"), ("PhaseSwitch", "E")}
+    differentiable = {line for line, rule in RULES.items()
+                      if rule not in (ZERO, NOT_DIFFERENTIABLE)}
+    assert differentiable - named - twins == set()
+
+
+def test_the_checker_finds_a_wrong_rule(monkeypatch):
+    monkeypatch.setitem(RULES, ("Exp", "I"), lambda op, g: g)
+    with pytest.raises(WrongGradient, match="finite differences give"):
+        check_gradients(K.exp, normal(3))
