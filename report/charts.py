@@ -15,7 +15,7 @@ INK, MUTED, RULE, ACCENT, ALARM = "#010101", "#020202", "#030303", "#040404", "#
 _VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)",
               ACCENT: "var(--accent)", ALARM: "var(--alarm)"}
 _STYLE = {
-    "svg.fonttype": "none", "svg.hashsalt": "plaidml-report", "font.size": 12,
+    "svg.fonttype": "none", "svg.hashsalt": "plaidml-report", "font.size": 13,
     "axes.edgecolor": RULE, "axes.labelcolor": MUTED, "axes.spines.top": False,
     "axes.spines.right": False, "axes.spines.left": False, "axes.grid": True, "axes.grid.axis": "y",
     "axes.axisbelow": True, "grid.color": RULE, "grid.linewidth": 0.8, "text.color": INK,
@@ -37,7 +37,7 @@ def curves(name: str, label: str, epochs: Sequence[int], learned: Sequence[float
         axes.plot([best], [value], "o", color=ACCENT, markersize=7)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
         if percent:
             axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.legend(loc="best")
@@ -55,14 +55,14 @@ def shares(name: str, label: str, series: Dict[str, Sequence[float]]) -> Markup:
                      label=title)
         axes.set_xticks(range(10))
         axes.tick_params(axis="x", length=0)
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
         return _inline(figure, name, label)
 
 
 def _axes():
-    figure = Figure(figsize=(6.2, 3.9), layout="constrained")
+    figure = Figure(figsize=(6, 3.9), layout="constrained")
     figure.patch.set_visible(False)
     axes = figure.add_subplot()
     axes.patch.set_visible(False)
@@ -83,8 +83,9 @@ def _inline(figure: Figure, name: str, label: str) -> Markup:
     for parent in root.iter():
         for child in parent.findall(f"{_SVG}style"):
             parent.remove(child)
-    referred = set(re.findall(r"#([\w-]+)", " ".join(
-        value for element in root.iter() for value in element.attrib.values())))
+    values = " ".join(value for element in root.iter() for value in element.attrib.values())
+    # Colours look like references too, "#040404", but no element has them as its id.
+    referred = set(re.findall(r"#([\w-]+)", values)) & {e.get("id") for e in root.iter()}
     for element in root.iter():
         element.tag = element.tag.replace(_SVG, "")
         element.attrib = _attributes(element.attrib, name, referred)

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import List, Optional
 
-from report.errors import errors_for_people
+from report.errors import ReportError, errors_for_people
 
 _DESCRIPTION = """\
 Train a network that reads handwritten digits, and publish what it learned as a static site.
@@ -30,15 +30,18 @@ def main(arguments: Optional[List[str]] = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
+    except ReportError as error:  # first: to know the other classes takes a second of imports
+        return _failed(error)
     except errors_for_people() as error:
-        print(f"error: {_message(error)}", file=sys.stderr)
-        return getattr(error, "exit_code", 1)
+        return _failed(error)
 
 
-def _message(error: Exception) -> str:
+def _failed(error: Exception) -> int:
+    text = str(error)
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}."
-    return str(error)
+        text = f"{error.filename}: {error.strerror}."
+    print(f"error: {text}", file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

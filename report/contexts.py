@@ -78,7 +78,6 @@ class Mistake:
     true: int
     predicted: int
     confidence: float
-    anchor: str
     picture: Picture
     bars: List[Bar]
 

@@ -6,14 +6,14 @@ from typing import List, Sequence, Tuple
 
 from digits.run import Layer
 
-CELL, BASE, HEIGHT = 72, 104, 160
+CELL, BASE, HEIGHT = 70, 116, 160
 _SHORT = {"Conv2D": "conv", "BatchNormalization": "norm", "MaxPooling2D": "pool",
           "Dropout": "dropout", "Flatten": "flatten", "Dense": "dense", "Activation": "activ."}
 
 
 @dataclass(frozen=True)
 class Block:
-    """A layer's output as a box: `points` of its front, top and side; where its texts stand."""
+    """A layer's output as a box: the corners of its front, top and side, and its texts' middle."""
 
     number: int
     title: str
@@ -42,8 +42,8 @@ def diagram(layers: Sequence[Layer]) -> Diagram:
 
 def _faces(shape: Tuple[int, ...], centre: float) -> List[str]:
     if len(shape) == 3:
-        high = wide = 6 + 1.5 * shape[0]
-        deep = 2 + shape[2] / 9
+        high = wide = 6 + 1.7 * shape[0]
+        deep = 2 + shape[2] / 8
     else:
         high, wide, deep = 7 * math.log2(shape[0] + 1), 7, 3
     left, bottom = centre - (wide + deep) / 2, BASE

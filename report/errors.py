@@ -4,11 +4,9 @@
 class ReportError(Exception):
     """The root of what this package raises on purpose. The message stands alone."""
 
-    exit_code = 1
-
 
 def errors_for_people() -> tuple:
-    """Every error class whose message is written to be read without a traceback.
+    """The error classes of others whose messages can be read without a traceback.
 
     A function, so that the command line loads `digits` only once something has gone wrong.
     """
@@ -16,7 +14,7 @@ def errors_for_people() -> tuple:
     from digits.launch import TrainingError
     from digits.recipe import RecipeError
     from digits.run import RunError
-    return ReportError, DataError, RecipeError, RunError, TrainingError, OSError
+    return DataError, RecipeError, RunError, TrainingError, OSError
 
 
 def did_you_mean(word: str, known) -> str:

@@ -9,8 +9,8 @@ def number(value) -> str:
 
 
 def decimal(value, places: int = 4) -> str:
-    """0.03412 -> "0.0341"."""
-    return f"{value:.{places}f}"
+    """0.03412 -> "0.0341"; a negative zero loses its sign."""
+    return f"{round(value, places) + 0.0:.{places}f}"
 
 
 def percent(fraction, places: int = 2) -> str:

@@ -18,5 +18,6 @@ def context(study: Study, bundle: Bundle) -> MistakesContext:
         bundle.add(mistake.picture.path, images.digit(study.run.preview.validation_images[position]))
     return MistakesContext(
         count=judged.count, large=shown[:LARGE], small=shown[LARGE:],
-        groups=[PairGroup(pair, [mistake.row for mistake in shown if mistake.anchor == pair.anchor])
+        groups=[PairGroup(pair, [mistake.row for mistake in shown if
+                                 (mistake.true, mistake.predicted) == (pair.true, pair.predicted)])
                 for pair in judged.pairs])

@@ -7,7 +7,7 @@ import numpy as np
 
 from report import formats, images
 from report.contexts import Bar, Download, Mistake, Picture
-from report.evaluation import Evaluation, pair_anchor
+from report.evaluation import Evaluation
 from report.study import Study
 from report.writer import Bundle
 
@@ -50,7 +50,7 @@ def _mistake(judged: Evaluation, position: int, with_bars: bool) -> Mistake:
     predicted, confidence = int(judged.predicted[position]), float(judged.confidence[position])
     alt = (f"Row {row}: a handwritten {true}, read as {predicted} "
            f"with a probability of {formats.percent(confidence, 1)}")
-    return Mistake(row, true, predicted, confidence, pair_anchor(true, predicted),
+    return Mistake(row, true, predicted, confidence,
                    Picture(f"images/mistakes/row-{row}.png", 28, 28, alt),
                    bars(judged.probabilities[position], true, predicted) if with_bars else [])
 

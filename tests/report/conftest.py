@@ -2,7 +2,9 @@
 
 import os
 import shutil
+from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -75,6 +77,8 @@ def browser():
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=[
             "--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        # One page that stays open: starting and ending the last one costs a second each time.
+        chromium.new_page()
         yield chromium
         chromium.close()
 
@@ -148,3 +152,51 @@ def _with_mistakes(labels, mistakes):
         probabilities[row, true] = min(0.992 - probability, 0.4)
         probabilities[row, predicted] = probability
     return probabilities
+
+
+class _Tree(HTMLParser):
+    """HTML to an ElementTree, which also shows that every element is closed where it should be."""
+
+    VOID = {"meta", "link", "img", "br", "hr"}
+
+    def __init__(self):
+        super().__init__()
+        self.builder, self.open = ElementTree.TreeBuilder(), []
+
+    def handle_starttag(self, tag, attributes):
+        self.builder.start(tag, {name: value or "" for name, value in attributes})
+        if tag in self.VOID:
+            self.builder.end(tag)
+        else:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.builder.start(tag, {name: value or "" for name, value in attributes})
+        self.builder.end(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> on line {self.getpos()[0]} closes another element"
+        self.builder.end(tag)
+
+    def handle_data(self, data):
+        self.builder.data(data)
+
+
+def read_html(path: Path) -> ElementTree.Element:
+    """A page as a tree, to be asked with find and findall."""
+    tree = _Tree()
+    tree.feed(path.read_text(encoding="utf-8"))
+    tree.close()
+    assert not tree.open
+    return tree.builder.close()
+
+
+def text_of(element) -> str:
+    """All text of an element, with single spaces."""
+    return " ".join(" ".join(element.itertext()).split())
+
+
+@pytest.fixture(scope="session")
+def read_page(made_site):
+    """read_page("index") is that page of the made site as a tree."""
+    return lambda name: read_html(made_site / f"{name}.html")

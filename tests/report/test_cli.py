@@ -1,0 +1,127 @@
+"""The command line as a user meets it: a process, its output and its exit code."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from report import cli
+
+ROOT = Path(__file__).parents[2]
+
+
+def report(folder: Path, *arguments) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
+    return subprocess.run([sys.executable, "-m", "report", *arguments], cwd=folder,
+                          env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          encoding="utf-8", timeout=60)
+
+
+def test_render_writes_the_site_and_says_where_it_is(make_run, tmp_path):
+    make_run("runs/kaggle-01")
+    done = report(tmp_path, "render")
+    assert done.returncode == 0 and done.stderr == ""
+    assert "Accuracy: 91.67% (5 mistakes in 60 digits" in done.stdout
+    for part in ("site/index.html", "submission.csv", "python -m report serve"):
+        assert part in done.stdout
+    assert (tmp_path / "site" / "index.html").is_file()
+
+
+def test_render_takes_a_run_by_its_id_or_its_folder(make_run, tmp_path, monkeypatch):
+    make_run("runs/first")
+    make_run("elsewhere/second")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["render", "--run", "first"]) == 0
+    assert "first" in (tmp_path / "site" / "submission.html").read_text()
+    assert cli.main(["render", "--run", "elsewhere/second"]) == 0
+    assert "second" in (tmp_path / "site" / "submission.html").read_text()
+
+
+@pytest.mark.parametrize("arguments, code, parts", [
+    ([], 2, ["COMMAND"]),
+    (["biuld"], 2, ["biuld"]),
+    (["build", "--epochs", "0"], 2, ["--epochs", "at least 1", "'0'"]),
+    (["render"], 1, ["runs"]),
+    (["render", "--run", "nope"], 1, ["--run nope", "run.json"]),
+    (["render", "--config", "nope.toml"], 1, ["nope.toml", "--config"]),
+    (["build", "--data", "nowhere"], 1, ["nowhere"]),
+    (["serve"], 1, ["site", "python -m report build"]),
+])
+def test_every_failure_is_one_message_and_an_exit_code(tmp_path, arguments, code, parts):
+    done = report(tmp_path, *arguments)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    for part in parts:
+        assert part in done.stderr
+    if code == 1:
+        assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+
+
+def test_an_unfinished_run_is_not_rendered(make_run, tmp_path, monkeypatch, capsys):
+    make_run("runs/half", status="training")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["render", "--run", "half"]) == 1
+    assert "not finished but training" in capsys.readouterr().err
+
+
+def test_a_foreign_folder_is_not_replaced(make_run, tmp_path, monkeypatch, capsys):
+    make_run("runs/one")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["render", "--output", "."]) == 1
+    assert "--output" in capsys.readouterr().err
+
+
+def test_a_run_without_its_files_is_one_message(make_run, tmp_path, monkeypatch, capsys):
+    run = make_run("runs/one")
+    run.submission.unlink()
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["render"]) == 1
+    assert "submission.csv" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_a_short_line(monkeypatch, capsys, tmp_path):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("report.settings.load", interrupted)
+    assert cli.main(["train"]) == 130
+    assert capsys.readouterr().err == "\nStopped.\n"
+
+
+def test_options_of_the_command_line_win_over_report_toml(made_run, tmp_path, monkeypatch):
+    asked = {}
+
+    def train(**options):
+        asked.update(options)
+        return made_run
+    (tmp_path / "report.toml").write_text("[training]\nepochs = 5\nbatch_size = 64\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("digits.launch.train", train)
+    assert cli.main(["build", "--epochs", "1", "--device", "llvm_cpu.0", "--force"]) == 0
+    assert asked["recipe_changes"] == {"epochs": 1, "batch_size": 64}
+    assert asked["device"] == "llvm_cpu.0" and asked["force"] is True
+    assert (tmp_path / "site" / "index.html").is_file()
+
+
+def test_notes_copies_the_texts_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["notes"]) == 0
+    (tmp_path / "notes" / "data.md").write_text("Mine.")
+    assert cli.main(["notes"]) == 0
+    assert (tmp_path / "notes" / "data.md").read_text() == "Mine."
+    assert "data.md  kept as it is" in capsys.readouterr().out
+
+
+def test_notes_lists_the_figures(capsys):
+    assert cli.main(["notes", "--names"]) == 0
+    assert "accuracy on the validation rows" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["build", "train", "render", "serve", "notes"])
+def test_every_command_explains_itself_with_examples(command, capsys):
+    with pytest.raises(SystemExit) as done:
+        cli.main([command, "--help"])
+    assert done.value.code == 0
+    assert f"python -m report {command}" in capsys.readouterr().out

@@ -1,0 +1,72 @@
+"""`report serve`, over a real port."""
+
+import threading
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from report.commands.serve import server
+from report.errors import ReportError
+
+
+@pytest.fixture
+def address(made_site):
+    with server(made_site, "127.0.0.1", 0) as listening:
+        thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"http://127.0.0.1:{listening.server_address[1]}"
+        listening.shutdown()
+        thread.join()
+
+
+def missing(address):
+    with pytest.raises(HTTPError) as caught:
+        urlopen(address)
+    with caught.value as error:
+        return error.code, error.read().decode()
+
+
+def test_the_pages_are_served(address):
+    with urlopen(f"{address}/") as answer:
+        assert b"How well does it read?" in answer.read()
+    with urlopen(f"{address}/style.css") as answer:
+        assert answer.headers["Content-Type"] == "text/css"
+
+
+def test_a_missing_page_gets_the_sites_own_404(address):
+    code, text = missing(f"{address}/nothing.html")
+    assert code == 404 and "There is no such page" in text
+
+
+def test_folders_are_not_listed(address):
+    assert missing(f"{address}/images/")[0] == 404
+
+
+def test_nothing_outside_the_site_is_served(address, made_site):
+    (made_site.parent / "secret.txt").write_text("secret")
+    assert missing(f"{address}/../secret.txt")[0] == 404
+    assert missing(f"{address}/%2e%2e/secret.txt")[0] == 404
+
+
+def test_a_link_that_leads_outside_is_not_followed(made_run, tmp_path):
+    from pathlib import Path
+    from report.render import render
+    from report.settings import SiteSettings
+    render(made_run, tmp_path / "site", Path("no-notes"), SiteSettings())
+    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "site" / "way-out").symlink_to(tmp_path / "secret.txt")
+    with server(tmp_path / "site", "127.0.0.1", 0) as listening:
+        thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            assert missing(f"http://127.0.0.1:{listening.server_address[1]}/way-out")[0] == 404
+        finally:
+            listening.shutdown()
+            thread.join()
+
+
+def test_a_taken_port_is_one_message(made_site):
+    with server(made_site, "127.0.0.1", 0) as first:
+        with pytest.raises(ReportError, match="Choose another with --port"):
+            server(made_site, "127.0.0.1", first.server_address[1])

@@ -1,0 +1,80 @@
+import json
+
+import pytest
+
+from report.errors import ReportError
+from report.writer import MARKER, Bundle
+
+
+def bundle(**files) -> Bundle:
+    made = Bundle()
+    for name, content in files.items():
+        made.add(f"{name}.html", content)
+    return made
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_no_path_is_written_twice():
+    made = bundle(index="one")
+    with pytest.raises(ReportError, match="index.html"):
+        made.add("index.html", "two")
+
+
+def test_a_site_is_written_with_its_marker(tmp_path):
+    bundle(index="one").write(tmp_path / "site")
+    assert (tmp_path / "site" / "index.html").read_text() == "one"
+    assert list(json.loads((tmp_path / "site" / MARKER).read_text())["files"]) == ["index.html"]
+
+
+def test_a_new_site_replaces_the_old_one_whole(tmp_path):
+    bundle(index="one", old="x").write(tmp_path / "site")
+    bundle(index="two").write(tmp_path / "site")
+    assert names(tmp_path / "site") == [MARKER, "index.html"]
+    assert names(tmp_path) == ["site"]
+
+
+def test_an_empty_folder_is_taken(tmp_path):
+    (tmp_path / "site").mkdir()
+    bundle(index="one").write(tmp_path / "site")
+    assert (tmp_path / "site" / "index.html").exists()
+
+
+def test_a_folder_that_is_no_site_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ReportError, match="not empty .* left alone"):
+        bundle(index="one").write(tmp_path)
+    assert names(tmp_path) == ["thesis.tex"]
+
+
+def test_a_file_in_place_of_the_folder_is_left_alone(tmp_path):
+    (tmp_path / "site").write_text("a file")
+    with pytest.raises(ReportError, match="is a file"):
+        bundle(index="one").write(tmp_path / "site")
+
+
+def test_files_that_the_user_added_are_kept(tmp_path):
+    bundle(index="one", old="x").write(tmp_path / "site")
+    (tmp_path / "site" / "CNAME").write_text("digits.example.org")
+    bundle(index="two").write(tmp_path / "site")
+    assert names(tmp_path / "site") == ["CNAME", MARKER, "index.html"]
+
+
+def test_the_last_good_site_survives_a_crash_while_writing(tmp_path, monkeypatch):
+    bundle(index="one").write(tmp_path / "site")
+    broken = bundle(index="two")
+    broken.files["bad.html"] = "not bytes"
+    with pytest.raises(TypeError):
+        broken.write(tmp_path / "site")
+    assert (tmp_path / "site" / "index.html").read_text() == "one"
+
+
+def test_a_build_stopped_between_the_two_renames_is_mended(tmp_path):
+    bundle(index="one").write(tmp_path / "site")
+    (tmp_path / "site" / "CNAME").write_text("digits.example.org")
+    (tmp_path / "site").rename(tmp_path / ".site.previous")
+    bundle(index="two").write(tmp_path / "site")
+    assert names(tmp_path / "site") == ["CNAME", MARKER, "index.html"]
+    assert names(tmp_path) == ["site"]
