@@ -26,20 +26,13 @@ def visit(browser, made_site):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_opens_from_its_folder_without_a_complaint_or_a_foreign_request(visit, name):
-    page = visit(name)
-    assert page.complaints == []
-    assert all(url.startswith("file://") for url in page.requests)
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_no_page_scrolls_sideways_on_a_narrow_phone(visit, name):
     page = visit(name, viewport={"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_image_of_a_page_loads(visit, name):
+def test_a_page_opens_from_its_folder_whole_and_asks_nobody_else(visit, name):
     page = visit(name)
     broken = page.evaluate("""async () => {
         const images = [...document.images];
@@ -48,6 +41,8 @@ def test_every_image_of_a_page_loads(visit, name):
         return images.filter(image => !image.naturalWidth).map(image => image.src);
     }""")
     assert broken == []
+    assert page.complaints == []
+    assert all(url.startswith("file://") for url in page.requests)
 
 
 def test_all_is_there_without_javascript(visit):

@@ -49,14 +49,25 @@ def test_render_takes_a_run_by_its_id_or_its_folder(make_run, tmp_path, monkeypa
     (["build", "--data", "nowhere"], 1, ["nowhere"]),
     (["serve"], 1, ["site", "python -m report build"]),
 ])
-def test_every_failure_is_one_message_and_an_exit_code(tmp_path, arguments, code, parts):
-    done = report(tmp_path, *arguments)
-    assert done.returncode == code
-    assert "Traceback" not in done.stderr
+def test_every_failure_is_one_message_and_an_exit_code(tmp_path, monkeypatch, capsys, arguments,
+                                                       code, parts):
+    monkeypatch.chdir(tmp_path)
+    try:
+        returned = cli.main(arguments)
+    except SystemExit as done:
+        returned = done.code
+    assert returned == code
+    message = capsys.readouterr().err
     for part in parts:
-        assert part in done.stderr
+        assert part in message
     if code == 1:
-        assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+        assert message.startswith("error: ") and message.count("\n") == 1
+
+
+def test_a_failure_shows_no_traceback(tmp_path):
+    done = report(tmp_path, "render")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("error: runs: ") and "Traceback" not in done.stderr
 
 
 def test_an_unfinished_run_is_not_rendered(make_run, tmp_path, monkeypatch, capsys):

@@ -5,7 +5,8 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 import pytest
-from conftest import MISTAKES, TEST, VALIDATION, read_html, text_of
+from made import MISTAKES, TEST, VALIDATION
+from pages_as_trees import read_html, text_of
 
 from report.errors import ReportError
 from report.pages import NOT_FOUND, PAGES, submission
