@@ -53,6 +53,10 @@ def load(path: Optional[Path]) -> Settings:
             raise ReportError(f"{path}: '{name}' is no table that is known here."
                               f"{did_you_mean(name, list(known))}")
         _check(path, name, table, {item.name: item.type for item in fields(known[name])})
+    address = tables.get("report", {}).get("base_url", "")
+    if address and not address.startswith(("https://", "http://")):
+        raise ReportError(f"{path}: base_url in [report] must start with https:// or http://, "
+                          f"but is {address!r}.")
     return Settings(SiteSettings(**tables.get("report", {})), tables.get("training", {}))
 
 

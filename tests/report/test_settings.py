@@ -35,6 +35,7 @@ def test_both_tables_are_read(tmp_path):
     ('[training]\nepochs = "3"', ["epochs", "a whole number", "'3'"]),
     ("[training]\nepochs = true", ["epochs", "a whole number", "True"]),
     ("[report]\ntitle = 3", ["title", "text in quotes", "3"]),
+    ('[report]\nbase_url = "example.org"', ["base_url", "https://", "'example.org'"]),
     ("[report\n", ["not valid TOML", "line 1"]),
 ])
 def test_a_wrong_file_is_refused_by_name_and_key(tmp_path, text, parts):
