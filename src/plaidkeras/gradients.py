@@ -9,8 +9,8 @@ from typing import List, Optional, Set
 
 from plaidml.tile import Operation, Value
 
-from plaidkeras.graph import Deferred, expansion, kernel, kind, needs
-from plaidkeras.kernels import unbroadcast, zeros_like
+from plaidkeras.graph import Deferred, expansion, kind, needs
+from plaidkeras.kernels import filled_like, unbroadcast
 from plaidkeras.rules import NOT_DIFFERENTIABLE, RULES, ZERO
 from plaidkeras.stock import stock_gradient
 
@@ -47,8 +47,7 @@ def walk(loss: Value, variables: List[Value], phase: Optional[int]) -> List[Valu
     """Go back from the loss through every operation that leads to a variable, once each."""
     order = _operations_behind(loss, phase)
     leading = _values_leading_to(variables, order, phase)
-    gradient = {loss.key: kernel("Ones", "function (I) -> (O) { O = I * 0.0 + 1.0; }",
-                                 {"I": loss}, loss.shape.dims)}
+    gradient = {loss.key: filled_like(loss, 1.0)}
 
     def add(value: Value, contribution: Value) -> None:
         known = gradient.get(value.key)
@@ -69,7 +68,7 @@ def walk(loss: Value, variables: List[Value], phase: Optional[int]) -> List[Valu
                 contribution = rule_for(operation, name)(operation, gradient[output.key])
                 if contribution is not ZERO:
                     add(operand, unbroadcast(contribution, operand))
-    return [gradient[v.key] if v.key in gradient else zeros_like(v) for v in variables]
+    return [gradient[v.key] if v.key in gradient else filled_like(v, 0.0) for v in variables]
 
 
 def _operations_behind(loss: Value, phase: Optional[int]) -> List[Operation]:

@@ -16,7 +16,7 @@ import operator
 from typing import Sequence
 
 import numpy as np
-from plaidml.tile import Value
+from plaidml.tile import Value, convert_pml_dtype_to_np
 
 from plaidkeras.graph import kernel
 
@@ -35,9 +35,16 @@ def constant(array: np.ndarray) -> Value:
     return Value.from_python_value(array)
 
 
-def zeros_like(x: Value) -> Value:
-    """Zeros of the shape and type of x."""
-    return kernel("Zeros", "function (I) -> (O) { O = I * 0.0; }", {"I": x}, x.shape.dims)
+def filled_like(x: Value, number: float) -> Value:
+    """A tensor of the shape and type of x with one number everywhere."""
+    axes = indices("x", x.shape.ndims)
+    ranges = listed(*axes).upper()
+    return kernel(
+        "FilledLike",
+        f"function (I{f'[{ranges}]' if axes else ''}, F[One]) -> (O) "
+        f"{{ O[{f'{listed(*axes)} : {ranges}' if axes else ''}] = =(F[0]); }}",
+        {"I": x, "F": constant(np.array([number], convert_pml_dtype_to_np(x.shape.dtype)))},
+        x.shape.dims)
 
 
 def transpose(x: Value, order: Sequence[int]) -> Value:

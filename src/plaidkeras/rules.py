@@ -112,7 +112,7 @@ for name in ("Sign", "Round", "Floor", "Ceiling"):
     RULES[name, "I"] = ZERO
 for name in ("Ge", "Gt", "Le", "Lt", "Equal", "NotEqual"):
     RULES[name, ...] = ZERO
-for name in ("Zeros", "ZerosLike", "OnesLike", "StopGradient", "ShapeOf", "SymbolicDim"):
+for name in ("FilledLike", "ZerosLike", "OnesLike", "StopGradient", "ShapeOf", "SymbolicDim"):
     RULES[name, ...] = ZERO
 # A draw takes the shape of its operand, not its values.
 for name in ("PrngStep", "PrngState"):

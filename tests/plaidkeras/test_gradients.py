@@ -1,0 +1,127 @@
+"""The walk: phases, falling back to PlaidML's own gradient, and what it refuses."""
+
+import keras
+import keras.backend as K
+import numpy as np
+import pytest
+from plaidml import tile
+
+from plaidkeras import gradients as engine
+from plaidkeras.gradients import NotDifferentiable
+
+
+def evaluate(*values, inputs=(), arrays=()):
+    return K.function(list(inputs), list(values))(list(arrays))
+
+
+def test_gradient_of_a_variable_that_the_loss_does_not_know_is_zero():
+    x, other = K.variable([1.0, 2.0]), K.variable([[3.0, 4.0]])
+    found, = evaluate(*K.gradients(K.sum(x), [other]))
+    assert found.tolist() == [[0, 0]]
+
+
+def test_contributions_of_several_uses_add_up():
+    x = K.variable([3.0])
+    found, = evaluate(*K.gradients(x * x + x * 2.0, [x]))
+    assert found.tolist() == [8]
+
+
+def test_gradient_of_a_gradient():
+    x = K.variable([2.0])
+    first, = K.gradients(x * x * x, [x])
+    second, = evaluate(*K.gradients(first, [x]))
+    assert second.tolist() == [12]
+
+
+def test_intermediate_values_have_gradients_too():
+    x = K.variable([2.0])
+    y = x * 3.0
+    found, = evaluate(*K.gradients(y * y, [y]))
+    assert found.tolist() == [12]
+
+
+def test_operation_without_a_rule_falls_back_to_plaidml_and_warns_once(monkeypatch):
+    monkeypatch.setattr(engine, "_warned", set())
+    x = K.variable([[1.0, 2.0, 3.0]])
+    cube = tile.Operation("function (I) -> (O) { O = I * I * I; }", [("I", x)],
+                          [("O", x.shape)], name="Cube").sole_output()
+    with pytest.warns(UserWarning, match="no gradient rule for Cube") as caught:
+        found, = evaluate(*K.gradients(K.sum(cube * cube), [x]))
+        evaluate(*K.gradients(K.sum(cube), [x]))
+    assert found.tolist() == [[6, 192, 1458]]
+    assert len(caught) == 1
+
+
+def test_no_derivative_is_an_error_that_names_the_operation():
+    x = K.variable([[1.0, 5.0]])
+    with pytest.raises(NotDifferentiable, match="ArgMax has no derivative"):
+        evaluate(*K.gradients(K.sum(K.argmax(x) * 1.0), [x]))
+
+
+def test_stopped_gradient_is_none():
+    x = K.variable([3.0])
+    found, = evaluate(*K.gradients(x * K.stop_gradient(x), [x]))
+    assert found.tolist() == [3]
+
+
+@pytest.mark.parametrize("phase, expected", [(1, [2, 2]), (0, [5, 5])])
+def test_gradient_follows_the_branch_of_the_learning_phase(phase, expected):
+    x = K.placeholder((2,))
+    y = K.in_train_phase(x * 2.0, x * 5.0)
+    found, = evaluate(*K.gradients(K.sum(y), [x]), inputs=[x, K.learning_phase()],
+                      arrays=[np.ones(2), phase])
+    assert found.tolist() == expected
+
+
+def test_dropout_works_in_training_only():
+    x = K.placeholder((64, 64))
+    y = K.in_train_phase(lambda: K.dropout(x, 0.5), x)
+    run = K.function([x, K.learning_phase()], [y])
+    assert run([np.ones((64, 64)), 0])[0].min() == 1
+    assert 0.4 < (run([np.ones((64, 64)), 1])[0] == 0).mean() < 0.6
+
+
+def test_two_runs_of_one_seed_give_the_same_weights():
+    def train():
+        np.random.seed(5)
+        model = keras.Sequential([
+            keras.layers.Dense(16, activation="relu", input_shape=(8,)),
+            keras.layers.Dropout(0.3), keras.layers.BatchNormalization(),
+            keras.layers.Dense(3, activation="softmax")])
+        model.compile("adadelta", "categorical_crossentropy")
+        for _ in range(5):
+            model.train_on_batch(np.random.rand(16, 8), np.eye(3)[np.random.randint(0, 3, 16)])
+        return model.get_weights()
+
+    for first, second in zip(train(), train()):
+        np.testing.assert_array_equal(first, second)
+
+
+def stock_gradient_of(loss, variable):
+    import plaidml.op
+
+    return evaluate(*plaidml.op.gradients(loss, [variable]))[0]
+
+
+def test_plaidml_s_own_gradient_of_batch_normalization_is_wrong_and_ours_is_not():
+    """The input gradient of a batch normalization sums to zero over each channel."""
+    from plaidkeras.layers import stock
+
+    random = np.random.RandomState(0)
+    x, weights = K.variable(random.randn(4, 6, 6, 8)), K.variable(random.randn(4, 6, 6, 8))
+    gamma, beta = K.variable(random.rand(8) + 0.5), K.variable(random.randn(8))
+
+    theirs = stock["normalize_batch_in_training"](x, gamma, beta, [0, 1, 2])[0]
+    ours = K.normalize_batch_in_training(x, gamma, beta, [0, 1, 2])[0]
+    np.testing.assert_allclose(K.eval(ours), K.eval(theirs), atol=1e-4)  # forward they agree
+    wrong = stock_gradient_of(K.sum(theirs * weights), x)
+    right, = evaluate(*K.gradients(K.sum(ours * weights), [x]))
+    assert np.abs(wrong.sum(axis=(0, 1, 2))).max() > 100
+    assert np.abs(right.sum(axis=(0, 1, 2))).max() < 1e-3
+
+
+def test_plaidml_s_own_gradient_of_a_max_pool_counts_ties_twice_and_ours_does_not():
+    x = K.variable(np.zeros((1, 4, 4, 1)))
+    loss = K.sum(K.pool2d(x, (2, 2), (2, 2), pool_mode="max"))
+    assert stock_gradient_of(loss, x).sum() == 16
+    assert evaluate(*K.gradients(loss, [x]))[0].sum() == 4
