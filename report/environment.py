@@ -1,5 +1,7 @@
 """The Jinja2 environment: what every template can rely on."""
 
+from urllib.parse import quote
+
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
 from report import formats
@@ -24,4 +26,4 @@ def link(context, target: str) -> str:
     site, page = context["site"], context["page"]
     if page.path == "404.html" and site.base_url:
         return f"{site.base_url.rstrip('/')}/{target}"
-    return "../" * page.path.count("/") + target
+    return "../" * page.path.count("/") + quote(target)

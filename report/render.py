@@ -8,7 +8,7 @@ from digits.run import Run
 from report import contexts, notes
 from report.environment import environment
 from report.facts import facts
-from report.pages import NOT_FOUND, PAGES, Plan
+from report.pages import NOT_FOUND, PAGES
 from report.paths import ASSETS
 from report.settings import SiteSettings
 from report.study import Study, study

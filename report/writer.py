@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Dict, Union
 
 from report.errors import ReportError
@@ -20,6 +20,9 @@ class Bundle:
 
     def add(self, path: str, content: Union[bytes, str]) -> str:
         """Add one file and return its path; no path may be added twice."""
+        # Layer names become file names, and a run may come from a stranger.
+        if PurePosixPath(path).is_absolute() or ".." in path.split("/") or "\\" in path:
+            raise ReportError(f"{path}: would lie outside the site; nothing was written.")
         if path in self.files:
             raise ReportError(f"{path}: two parts of the site want to write this file.")
         self.files[path] = content.encode() if isinstance(content, str) else content

@@ -12,23 +12,23 @@ TRAIN, VALIDATION, TEST = 200, 60, 40
 # (true, predicted, probability) of the made mistakes; all other rows are read right.
 MISTAKES = [(4, 9, 0.97), (4, 9, 0.64), (7, 2, 0.55), (3, 8, 0.91), (9, 4, 0.49)]
 
-# kind, detail, output shape, parameters, trainable: the notebook's network as it is.
+# The notebook's network as it is, in the order of Layer's fields.
 LAYERS = [
     ("conv1", "Conv2D", "3 x 3, relu", (26, 26, 32), 320, 320, 194_688),
     ("conv2", "Conv2D", "3 x 3, relu", (24, 24, 32), 9_248, 9_248, 5_308_416),
-    ("norm1", "BatchNormalization", "", (24, 24, 32), 128, 64, 18_432),
+    ("norm1", "BatchNormalization", "", (24, 24, 32), 128, 64, 0),
     ("conv3", "Conv2D", "3 x 3, relu", (22, 22, 64), 18_496, 18_496, 8_921_088),
     ("conv4", "Conv2D", "3 x 3, relu", (20, 20, 64), 36_928, 36_928, 14_745_600),
-    ("norm2", "BatchNormalization", "", (20, 20, 64), 256, 128, 25_600),
+    ("norm2", "BatchNormalization", "", (20, 20, 64), 256, 128, 0),
     ("conv5", "Conv2D", "3 x 3, relu", (18, 18, 128), 73_856, 73_856, 23_887_872),
-    ("norm3", "BatchNormalization", "", (18, 18, 128), 512, 256, 41_472),
+    ("norm3", "BatchNormalization", "", (18, 18, 128), 512, 256, 0),
     ("pool", "MaxPooling2D", "2 x 2", (9, 9, 128), 0, 0, 0),
     ("dropout1", "Dropout", "0.25", (9, 9, 128), 0, 0, 0),
     ("flatten", "Flatten", "", (10_368,), 0, 0, 0),
-    ("norm4", "BatchNormalization", "", (10_368,), 41_472, 20_736, 10_368),
+    ("norm4", "BatchNormalization", "", (10_368,), 41_472, 20_736, 0),
     ("dense1", "Dense", "relu", (256,), 2_654_464, 2_654_464, 2_654_208),
     ("dropout2", "Dropout", "0.5", (256,), 0, 0, 0),
-    ("norm5", "BatchNormalization", "", (256,), 1_024, 512, 256),
+    ("norm5", "BatchNormalization", "", (256,), 1_024, 512, 0),
     ("dense2", "Dense", "softmax", (10,), 2_570, 2_570, 2_560),
 ]
 WATCHED = {"conv1": (26, 26, 32), "norm1": (24, 24, 32), "pool": (9, 9, 128), "dense1": (256,),

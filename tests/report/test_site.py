@@ -186,7 +186,7 @@ def test_activations_show_32_channels_and_the_last_layer_as_bars(made_site, read
 
 def test_the_submission_passes_its_checks_and_carries_its_checksum(made_run, made_site, read_page):
     page = read_page("submission")
-    assert text_of(page.find(".//p[@class='answer']")) == "Ready 5 of 5 checks hold"
+    assert text_of(page.find(".//p[@class='answer']")) == "Valid 5 of 5 checks hold"
     content = made_run.submission.read_bytes()
     assert (made_site / "downloads/submission.csv").read_bytes() == content
     assert hashlib.sha256(content).hexdigest() in text_of(page.find(".//ul[@class='downloads']"))

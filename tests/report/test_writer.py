@@ -23,6 +23,12 @@ def test_no_path_is_written_twice():
         made.add("index.html", "two")
 
 
+@pytest.mark.parametrize("path", ["../run.json", "images/../../x.png", "/etc/x", "a\\..\\b"])
+def test_no_path_leads_out_of_the_site(path):
+    with pytest.raises(ReportError, match="outside the site"):
+        Bundle().add(path, "x")
+
+
 def test_a_site_is_written_with_its_marker(tmp_path):
     bundle(index="one").write(tmp_path / "site")
     assert (tmp_path / "site" / "index.html").read_text() == "one"
