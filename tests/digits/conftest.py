@@ -59,7 +59,8 @@ class Tiny:
     reports: list
 
 
-TINY = {"epochs": 2, "refit_epochs": 1, "batch_size": 8, "validation_fraction": 0.25}
+TINY = {"epochs": 2, "refit_epochs": 1, "batch_size": 8, "validation_fraction": 0.25,
+        "norm_momentum": 0.5}
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,11 @@ def test_the_network_learns(tiny):
     assert last.loss < first.loss
 
 
+def test_the_network_predicts_what_it_has_learnt(tiny):
+    """Predicting takes BatchNormalization's moving averages, which training does not."""
+    assert tiny.run.history[-1].val_acc > 0.3  # of ten digits; mere guessing gives 0.1
+
+
 def test_the_predictions_are_probabilities_of_every_row(tiny):
     validation, test = tiny.run.predictions.validation, tiny.run.predictions.test
     assert validation.shape == (10, 10) and test.shape == (12, 10)
@@ -108,7 +113,10 @@ def test_the_weights_fit_the_description(tiny):
 def test_the_architecture_is_kerass_own(tiny):
     architecture = json.loads((tiny.run.folder / "architecture.json").read_text())
     assert architecture["class_name"] == "Sequential"
-    assert len(architecture["config"]["layers"]) == len(tiny.run.layers)
+    layers = architecture["config"]["layers"]
+    assert [layer["class_name"] for layer in layers] == [layer.kind for layer in tiny.run.layers]
+    momenta = {layer["config"].get("momentum") for layer in layers} - {None}
+    assert momenta == {tiny.run.record.recipe.norm_momentum}
 
 
 def test_progress_is_told_from_the_first_batch_to_the_last(tiny):
