@@ -121,7 +121,8 @@ def _training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=_at_least(1), metavar="N",
                         help="epochs of the first fit, which is judged on unseen rows")
     parser.add_argument("--refit-epochs", type=_at_least(0), metavar="N",
-                        help="epochs of the second fit on all rows; 0 leaves it out")
+                        help="epochs of the second fit on all rows; 0 leaves it out (default: in "
+                             "proportion to --epochs)")
     parser.add_argument("--batch-size", type=_at_least(1), metavar="N", help="images a batch")
     parser.add_argument("--device", metavar="ID",
                         help="PlaidML device, such as llvm_cpu.0 (default: the best that works)")

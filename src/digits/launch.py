@@ -27,7 +27,7 @@ from digits.run import (FAILED, FINISHED, TRAINING, DataFacts, Record, Run, RunE
 
 # Counted up when a change of the code makes a training come out otherwise: old runs are then
 # trained anew rather than taken for what the present code would do.
-CODE_VERSION = 1
+CODE_VERSION = 2
 
 Report = Callable[[Union[str, Progress]], None]
 
@@ -51,8 +51,8 @@ def train(data: Optional[Path], recipe_changes: dict, runs: Path, device: Option
     if dataset.facts.source == SAMPLE:
         report(f"No train.csv in {DEFAULT_FOLDER}/: using the 1,797 digits that come with "
                f"scikit-learn. Put Kaggle's train.csv and test.csv there for the real thing.")
-    recipe = replace(SAMPLE_RECIPE if dataset.facts.source == SAMPLE else Recipe(),
-                     **recipe_changes)
+    defaults = SAMPLE_RECIPE if dataset.facts.source == SAMPLE else Recipe()
+    recipe = defaults.changed(**recipe_changes)
     fingerprint = _fingerprint(dataset.facts, recipe)
     folder = Path(runs) / f"{dataset.facts.source}-{fingerprint[:10]}"
 

@@ -8,33 +8,30 @@ from typing import List
 from digits.run import Layer
 
 
-def build(norm_momentum: float = 0.99):
+def build():
     """The untrained network: images (n, 28, 28, 1) in 0..1 to probabilities (n, 10).
 
-    2,839,274 parameters, of which 2,817,578 are trained. norm_momentum: see Recipe.
+    2,839,274 parameters, of which 2,817,578 are trained.
     """
     from keras.layers import (BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D)
     from keras.models import Sequential
 
-    def norm(name):
-        return BatchNormalization(momentum=norm_momentum, name=name)
-
     return Sequential([
         Conv2D(32, (3, 3), activation="relu", name="conv1", input_shape=(28, 28, 1)),  # 26 x 26
         Conv2D(32, (3, 3), activation="relu", name="conv2"),                           # 24 x 24
-        norm("norm1"),
+        BatchNormalization(name="norm1"),
         Conv2D(64, (3, 3), activation="relu", name="conv3"),                           # 22 x 22
         Conv2D(64, (3, 3), activation="relu", name="conv4"),                           # 20 x 20
-        norm("norm2"),
+        BatchNormalization(name="norm2"),
         Conv2D(128, (3, 3), activation="relu", name="conv5"),                          # 18 x 18
-        norm("norm3"),
+        BatchNormalization(name="norm3"),
         MaxPooling2D((2, 2), name="pool"),                                             # 9 x 9
         Dropout(0.25, name="dropout1"),
         Flatten(name="flatten"),                                                       # 10,368
-        norm("norm4"),
+        BatchNormalization(name="norm4"),
         Dense(256, activation="relu", name="dense1"),
         Dropout(0.5, name="dropout2"),
-        norm("norm5"),
+        BatchNormalization(name="norm5"),
         Dense(10, activation="softmax", name="dense2"),
     ], name="digits")
 

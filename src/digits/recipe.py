@@ -1,6 +1,7 @@
 """The recipe: every number that decides what a training run does."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 
 class RecipeError(ValueError):
@@ -14,15 +15,11 @@ class Recipe:
     The network is first fitted on `1 - validation_fraction` of the labelled rows and judged on
     the rest, which it has never seen; then the same weights are refitted on all labelled rows.
     `refit_epochs = 0` leaves the second step out.
-
-    `norm_momentum` is how much BatchNormalization keeps of its moving averages, with which it
-    predicts, at each batch. They start at a variance of 1: few batches need a low momentum.
     """
 
     epochs: int = 20
     refit_epochs: int = 10
     batch_size: int = 128
-    norm_momentum: float = 0.99
     validation_fraction: float = 0.10
     refit_validation_fraction: float = 0.20
     seed: int = 333
@@ -37,13 +34,20 @@ class Recipe:
         expect("refit_epochs", self.refit_epochs >= 0, "0 or more")
         # PlaidML 0.7 can corrupt its memory on batch sizes that are not multiples of 8.
         expect("batch_size", self.batch_size in range(8, 1025, 8), "a multiple of 8 from 8 to 1024")
-        for name in ("norm_momentum", "validation_fraction", "refit_validation_fraction"):
+        for name in ("validation_fraction", "refit_validation_fraction"):
             expect(name, 0 < getattr(self, name) < 1, "a fraction between 0 and 1")
         for name in ("seed", "split_seed"):
             expect(name, 0 <= getattr(self, name) < 2 ** 32, "a number from 0 to 4294967295")
 
+    def changed(self, **changes) -> "Recipe":
+        """This recipe with other numbers. Where only `epochs` is given, the refit keeps its
+        proportion to the fit: a quick look at the whole is quick. Raises RecipeError."""
+        if "epochs" in changes and "refit_epochs" not in changes:
+            changes["refit_epochs"] = math.ceil(
+                changes["epochs"] * self.refit_epochs / self.epochs)
+        return replace(self, **changes)
+
 
 # The bundled sample is small: fewer epochs of smaller batches show the same picture in minutes,
 # and a larger share to judge by shows a mistake or two.
-SAMPLE_RECIPE = Recipe(epochs=8, refit_epochs=2, batch_size=64, norm_momentum=0.8,
-                       validation_fraction=0.25)
+SAMPLE_RECIPE = Recipe(epochs=8, refit_epochs=2, batch_size=64, validation_fraction=0.25)

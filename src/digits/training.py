@@ -71,7 +71,7 @@ def train(folder: Path, device_id: Optional[str], say: Callable[..., None]) -> N
     writer.preview(_preview(images, labels, test_images, validation_rows))
 
     np.random.seed(recipe.seed)  # the first weights, dropout and the shuffles all draw from it
-    model = network.build(recipe.norm_momentum)
+    model = network.build()
     model.compile(optimizer="adadelta", loss="categorical_crossentropy", metrics=["accuracy"])
     writer.model(network.describe(model), model.to_json())
 

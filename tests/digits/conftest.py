@@ -59,8 +59,7 @@ class Tiny:
     reports: list
 
 
-TINY = {"epochs": 2, "refit_epochs": 1, "batch_size": 8, "validation_fraction": 0.25,
-        "norm_momentum": 0.5}
+TINY = {"epochs": 6, "refit_epochs": 2, "batch_size": 8, "validation_fraction": 0.25}
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ def train(tiny, runs):
     def train(force=False, device="llvm_cpu.0", report=lambda said: None, data=tiny.data,
               **changes):
         recipe = {name: getattr(tiny.run.record.recipe, name) for name in (
-            "epochs", "refit_epochs", "batch_size", "validation_fraction", "norm_momentum")}
+            "epochs", "refit_epochs", "batch_size", "validation_fraction")}
         return launch.train(data, {**recipe, **changes}, runs, device, force, report)
     return train
 

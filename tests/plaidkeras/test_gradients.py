@@ -125,3 +125,14 @@ def test_plaidml_s_own_gradient_of_a_max_pool_counts_ties_twice_and_ours_does_no
     loss = K.sum(K.pool2d(x, (2, 2), (2, 2), pool_mode="max"))
     assert stock_gradient_of(loss, x).sum() == 16
     assert evaluate(*K.gradients(loss, [x]))[0].sum() == 4
+
+
+def test_moving_average_is_unbiased_from_the_first_value():
+    average, value = K.variable([1.0, 1.0]), K.placeholder((2,))
+    step = K.function([value], [], [K.moving_average_update(average, value, 0.9)])
+    values = [np.array([3.0, 0.001]), np.array([5.0, 0.003]), np.array([1.0, 0.002])]
+    weights = np.array([0.9 ** 2, 0.9, 1.0])
+    for number, array in enumerate(values, start=1):
+        step([array])
+        expected = np.average(values[:number], axis=0, weights=weights[-number:])
+        np.testing.assert_allclose(K.get_value(average), expected, rtol=1e-5)
