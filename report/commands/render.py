@@ -15,8 +15,7 @@ def run(options) -> None:
 
 
 def _run(options):
-    from digits.launch import latest
-    from digits.run import Run
+    from digits.run import Run, latest
     if options.run is None:
         return latest(options.runs)
     for folder in (options.runs / options.run, Path(options.run)):

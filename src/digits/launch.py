@@ -65,31 +65,17 @@ def train(data: Optional[Path], recipe_changes: dict, runs: Path, device: Option
     return Run(folder)
 
 
-def latest(runs: Path) -> Run:
-    """The run that finished last. Folders without a readable run are passed over; raises
-    RunError if there is no finished run."""
-    finished = [run for run in map(_run_in, Path(runs).glob("*/"))
-                if run and run.record.status == FINISHED]
-    if not finished:
-        raise RunError(f"{runs}: no finished run in it; train one first")
-    return max(finished, key=lambda run: run.record.finished)
-
-
 def _fingerprint(facts: DataFacts, recipe: Recipe) -> str:
     parts = {"data": facts.fingerprint, "recipe": asdict(recipe), "code": CODE_VERSION}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _run_in(folder: Path) -> Optional[Run]:
-    try:
-        return Run(folder)
-    except RunError:
-        return None
-
-
 def _is_finished(folder: Path, fingerprint: str) -> bool:
-    run = _run_in(folder)
-    return bool(run and run.record.status == FINISHED and run.record.fingerprint == fingerprint)
+    try:
+        record = Run(folder).record
+    except RunError:
+        return False
+    return record.status == FINISHED and record.fingerprint == fingerprint
 
 
 def _prepare(folder: Path, dataset: Dataset, recipe: Recipe, fingerprint: str) -> None:

@@ -118,6 +118,8 @@ class Preview:
     class_images (10, k, 28, 28): the first k images of each class; class_means (10, 28, 28).
     train_labels (n_train,); validation_rows (n_val,): their row numbers in train.csv, from 0.
     validation_images (n_val, 28, 28), validation_labels (n_val,).
+    pixel_range (2, 2), repeats (k, 2), leaks (k, 2): see digits.survey; None in runs that were
+    made before these were kept.
     """
 
     train_head: np.ndarray
@@ -130,6 +132,9 @@ class Preview:
     validation_rows: np.ndarray
     validation_images: np.ndarray
     validation_labels: np.ndarray
+    pixel_range: Optional[np.ndarray] = None
+    repeats: Optional[np.ndarray] = None
+    leaks: Optional[np.ndarray] = None
 
 
 @dataclass(frozen=True)
@@ -137,11 +142,14 @@ class Predictions:
     """Softmax outputs, float32 (n, 10).
 
     `validation` comes from the network as it was after the first fit, when it had never seen the
-    validation rows; `test` from the network that was submitted.
+    validation rows; `test` from the network that was submitted. `map` (n, 2) lays the validation
+    rows out flat by what that same network's last hidden layer answers to them (t-SNE); None in
+    runs that were made before it was kept.
     """
 
     validation: np.ndarray
     test: np.ndarray
+    map: Optional[np.ndarray] = None
 
 
 @dataclass(frozen=True)
@@ -224,6 +232,29 @@ class Run:
             return made({key: arrays[key] for key in arrays.files})
 
 
+def finished_runs(folder: Path) -> List[Run]:
+    """All finished runs in a folder, the last to finish last. What is no readable run is passed
+    over."""
+    runs = filter(None, map(_run_in, Path(folder).glob("*/")))
+    return sorted((run for run in runs if run.record.status == FINISHED),
+                  key=lambda run: (run.record.finished, run.record.id))
+
+
+def latest(folder: Path) -> Run:
+    """The run that finished last. Raises RunError if there is no finished run."""
+    finished = finished_runs(folder)
+    if not finished:
+        raise RunError(f"{folder}: no finished run in it; train one first")
+    return finished[-1]
+
+
+def _run_in(folder: Path) -> Optional[Run]:
+    try:
+        return Run(folder)
+    except RunError:
+        return None
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[Path]:
     """Says in a RunError which file could not be read."""
@@ -261,10 +292,10 @@ class RunWriter:
         self._write_arrays("weights.npz", arrays)
 
     def preview(self, preview: Preview) -> None:
-        self._write_arrays("preview.npz", vars(preview))
+        self._write_arrays("preview.npz", _kept(preview))
 
     def predictions(self, predictions: Predictions) -> None:
-        self._write_arrays("predictions.npz", vars(predictions))
+        self._write_arrays("predictions.npz", _kept(predictions))
 
     def activations(self, activations: Activations) -> None:
         self._write_arrays("activations.npz", {
@@ -281,6 +312,10 @@ class RunWriter:
     def _write(self, name: str, content: bytes) -> None:
         with _replaced(self.folder / name) as file:
             file.write(content)
+
+
+def _kept(arrays) -> Dict[str, np.ndarray]:
+    return {name: array for name, array in vars(arrays).items() if array is not None}
 
 
 class _replaced:

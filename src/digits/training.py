@@ -20,7 +20,7 @@ from typing import Callable, Dict, List, Optional, Tuple
 import numpy as np
 
 import plaidkeras
-from digits import network, submission
+from digits import network, submission, survey
 from digits.data import split
 from digits.progress import COMPILE, PREDICT, Progress
 from digits.run import (FINISHED, FIT, REFIT, Activations, DeviceFacts, Epoch, Predictions, Preview,
@@ -28,6 +28,7 @@ from digits.run import (FINISHED, FIT, REFIT, Activations, DeviceFacts, Epoch, P
 
 SECONDS_BETWEEN_REPORTS = 0.2
 PREVIEWED_ROWS, PREVIEWED_PER_CLASS = 64, 10
+MAPPED_AT_ONCE = 128
 NOTEBOOKS_DIGIT = 10  # the notebook looked at X_train[10]
 
 
@@ -83,12 +84,13 @@ def train(folder: Path, device_id: Optional[str], say: Callable[..., None]) -> N
         + recipe.refit_epochs * _count(refit_validation_rows, recipe.batch_size)
         + _count(test_images, recipe.batch_size)))
     validation = loop.run(FIT, recipe.epochs, fit_rows, validation_rows)
+    layout = _map(model, images[validation_rows])
     if recipe.refit_epochs:  # the same weights, and the optimizer as the fit left it
         loop.run(REFIT, recipe.refit_epochs, refit_rows, refit_validation_rows)
     writer.weights(_weights(model))
 
     test = loop.predict(test_images, PREDICT)
-    writer.predictions(Predictions(validation, test))
+    writer.predictions(Predictions(validation, test, layout))
     writer.submission(submission.to_csv(test))
     writer.activations(_activations(model, images, labels, fit_rows))
     writer.record(replace(record, status=FINISHED, seconds=loop.seconds,
@@ -249,7 +251,28 @@ def _preview(images, labels, test_images, validation_rows) -> Preview:
         train_labels=labels,
         validation_rows=validation_rows,
         validation_images=images[validation_rows],
-        validation_labels=labels[validation_rows])
+        validation_labels=labels[validation_rows],
+        pixel_range=survey.pixel_range(images, test_images),
+        repeats=survey.repeats(images),
+        leaks=survey.leaks(images, test_images))
+
+
+def _map(model, images) -> Optional[np.ndarray]:
+    """float32 (n, 2): images near each other are alike to the last layer before the softmax. None
+    of fewer than four, which make no map."""
+    from keras.models import Model
+    from sklearn.manifold import TSNE
+
+    if len(images) < 4:
+        return None
+    hidden = Model(model.input, model.layers[-2].output)
+    batches = _filled_batches(np.arange(len(images)), MAPPED_AT_ONCE)
+    answers = np.concatenate([hidden.predict_on_batch(_network_input(images[rows]))
+                              for rows in batches])[:len(images)]
+    # Its perplexity, the number of neighbours that a point is held to, must stay below the rows.
+    layout = TSNE(perplexity=min(30, (len(images) - 1) / 3), init="pca", learning_rate="auto",
+                  random_state=0)
+    return layout.fit_transform(answers)
 
 
 def _activations(model, images, labels, fit_rows) -> Activations:

@@ -11,7 +11,7 @@ from digits import launch
 from digits.data import DataError
 from digits.launch import TrainingError
 from digits.recipe import RecipeError
-from digits.run import Run, RunError
+from digits.run import Run, RunError, latest
 
 
 @pytest.fixture
@@ -148,11 +148,11 @@ def test_the_latest_run_is_the_one_that_finished_last(tiny, runs):
     (runs / "damaged").mkdir()
     (runs / "damaged" / "run.json").write_text("{")
     (runs / "note.txt").write_text("not a run")
-    assert launch.latest(runs).record.id == launch.latest(runs).folder.name == tiny.run.record.id
+    assert latest(runs).record.id == latest(runs).folder.name == tiny.run.record.id
 
 
 @pytest.mark.parametrize("folder", ["empty", "missing"])
 def test_no_finished_run_is_said_so(tmp_path, folder):
     (tmp_path / "empty").mkdir()
     with pytest.raises(RunError, match=f"{folder}: no finished run"):
-        launch.latest(tmp_path / folder)
+        latest(tmp_path / folder)

@@ -51,6 +51,17 @@ def test_the_validation_predictions_are_those_after_the_fit(tiny):
     assert right.mean() == pytest.approx(fit.val_acc)
 
 
+def test_the_map_has_a_place_for_every_validation_row(tiny):
+    layout = tiny.run.predictions.map
+    assert layout.shape == (10, 2) and np.isfinite(layout).all()
+
+
+def test_the_preview_says_what_is_wrong_with_the_data(tiny):
+    preview = tiny.run.preview
+    assert preview.pixel_range.tolist() == [[0, 255], [0, 255]]
+    assert preview.repeats.shape[1] == preview.leaks.shape[1] == 2
+
+
 def test_the_submission_holds_the_likeliest_digits(tiny):
     with open(tiny.run.submission, newline="") as file:
         rows = list(csv.DictReader(file))
