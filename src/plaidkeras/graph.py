@@ -114,10 +114,8 @@ class Bindings:
             if operation in self._variables:
                 waiting.pop()
                 continue
-            needed = needs(operation, self.phase)
-            for variable, updated in operation.side_effects:
-                needed += [variable, updated]
-            unbound = [need.source.op for need in needed if not need.is_bound(self)]
+            unbound = [need.source.op for need in needs(operation, self.phase)
+                       if not need.is_bound(self)]
             stands_for = expansion(operation, self.phase)
             if unbound:
                 waiting += reversed(unbound)  # the last one pushed is bound first
@@ -145,6 +143,6 @@ def compose(context, device, inputs, outputs, updates=None, name="", phase=None)
         composer.add_output(key, variable)
     for old, new in bound_updates:
         composer.add_update(old, new)
-    for old, new in bindings.side_effects:
-        composer.add_update(old.bind(bindings), new.bind(bindings))
+    for old, new in bindings.side_effects:  # binding one can add others: the list grows
+        composer.add_update(old.bind(bindings), bindings.bind(new))
     return composer.build()

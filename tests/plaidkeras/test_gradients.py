@@ -127,12 +127,16 @@ def test_plaidml_s_own_gradient_of_a_max_pool_counts_ties_twice_and_ours_does_no
     assert evaluate(*K.gradients(loss, [x]))[0].sum() == 4
 
 
-def test_moving_average_is_unbiased_from_the_first_value():
-    average, value = K.variable([1.0, 1.0]), K.placeholder((2,))
-    step = K.function([value], [], [K.moving_average_update(average, value, 0.9)])
-    values = [np.array([3.0, 0.001]), np.array([5.0, 0.003]), np.array([1.0, 0.002])]
-    weights = np.array([0.9 ** 2, 0.9, 1.0])
-    for number, array in enumerate(values, start=1):
-        step([array])
-        expected = np.average(values[:number], axis=0, weights=weights[-number:])
-        np.testing.assert_allclose(K.get_value(average), expected, rtol=1e-5)
+def test_moving_averages_of_a_model_are_unbiased_from_the_first_batch():
+    layer = keras.layers.BatchNormalization(input_shape=(3,), momentum=0.9)
+    model = keras.Sequential([layer, keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    batches = np.random.RandomState(0).standard_normal((4, 8, 3)) * [1.0, 0.1, 30.0] + 5
+    for seen in range(1, 5):
+        model.train_on_batch(batches[seen - 1], np.zeros((8, 2)))
+        weights = 0.9 ** np.arange(seen)[::-1]
+        _, _, mean, variance = layer.get_weights()
+        np.testing.assert_allclose(
+            mean, np.average(batches[:seen].mean(axis=1), axis=0, weights=weights), rtol=1e-5)
+        np.testing.assert_allclose(variance, np.average(
+            batches[:seen].var(axis=1, ddof=1), axis=0, weights=weights), rtol=1e-3)
