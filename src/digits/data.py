@@ -6,27 +6,35 @@ digit's label before it. Rows are counted from 1 in messages, the header not amo
 
 import gzip
 import hashlib
+import io
+import lzma
+import re
 import zipfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Iterator, List, Optional, Tuple
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from digits.recipe import Recipe
+from digits.recipe import Recipe, RecipeError
 from digits.run import DataFacts
 
 DEFAULT_FOLDER = Path("data")
 KAGGLE_ZIP = "digit-recognizer.zip"
 KAGGLE, SAMPLE = "kaggle", "sample"
 
+LABEL = "label"
 PIXELS = [f"pixel{index}" for index in range(28 * 28)]
-TRAIN_HEADER, TEST_HEADER = ["label"] + PIXELS, PIXELS
+PIXELS_FROM_1 = [f"pixel{index}" for index in range(1, 28 * 28 + 1)]  # as other sets count them
 ROWS_AT_ONCE = 10_000  # a block of int64 before it becomes uint8: 63 MB
+
+# What a file may hold, so that a zip bomb or a file of something else ends in a message while
+# there is still memory. Kaggle's have 42,000 rows, 77 MB, and lines of 3,000 bytes.
+MAX_ROWS, MAX_BYTES, MAX_LINE = 500_000, 2_000_000_000, 100_000
 
 SAMPLE_TEST_ROWS, SAMPLE_SEED = 360, 42
 
@@ -40,12 +48,14 @@ class Dataset:
     """All images and labels, uint8.
 
     train_images (n, 28, 28), train_labels (n,) in 0..9, test_images (m, 28, 28); pixels 0..255.
+    `remarks` are lines for people on what was put right in reading.
     """
 
     train_images: np.ndarray
     train_labels: np.ndarray
     test_images: np.ndarray
     facts: DataFacts
+    remarks: Tuple[str, ...] = ()
 
 
 def load(location: Path = DEFAULT_FOLDER, explicit: bool = False) -> Dataset:
@@ -56,41 +66,42 @@ def load(location: Path = DEFAULT_FOLDER, explicit: bool = False) -> Dataset:
     not. Raises DataError.
     """
     location = Path(location)
-    if explicit and not location.exists():
-        raise DataError(f"{location}: not found; give the folder that holds train.csv and test.csv")
-    train_file, test_file = _find(location, "train.csv"), _find(location, "test.csv")
-    if train_file is None and test_file is None:
-        if explicit:
-            raise DataError(f"{location}: holds neither train.csv nor test.csv (nor either as .gz "
-                            f"or .zip, nor {KAGGLE_ZIP}); {_GET_THEM}")
+    try:
+        train_file, test_file = _find_both(location, explicit)
+    except OSError as error:
+        raise DataError(f"{location}: cannot be read ({error.strerror}); "
+                        f"check its permissions") from None
+    if train_file is None:
         return _sample()
-    if train_file is None or test_file is None:
-        missing = "train.csv" if train_file is None else "test.csv"
-        raise DataError(f"{location}: {missing} is missing beside "
-                        f"{(train_file or test_file).name}; {_GET_THEM}")
-
-    train, test = _read(train_file, TRAIN_HEADER), _read(test_file, TEST_HEADER)
-    labels = train[:, 0].copy()
+    remarks = []
+    labels, train_pixels = _read(train_file, True, remarks)
+    _, test_pixels = _read(test_file, False, remarks)
     absent = sorted(set(range(10)) - set(labels.tolist()))
     if absent:
         raise train_file.error(f"no row has the label {absent[0]}",
                                "the network learns all ten digits and needs rows of each")
-    return _dataset(train[:, 1:], labels, test, KAGGLE, train_file.name, test_file.name)
+    return _dataset(train_pixels, labels, test_pixels, KAGGLE, train_file.name, test_file.name,
+                    tuple(remarks))
 
 
 def split(labels: np.ndarray, recipe: Recipe) -> Tuple[np.ndarray, np.ndarray]:
     """The row numbers to train on and to validate on, in the order in which scikit-learn
-    shuffles them: int (n_train,), int (n_validation,)."""
+    shuffles them: int (n_train,), int (n_validation,). Raises RecipeError if none is left."""
+    for name in ("validation_fraction", "refit_validation_fraction"):
+        if int(len(labels) * (1 - getattr(recipe, name))) < 1:
+            raise RecipeError(f"{name} is {getattr(recipe, name)!r}, which leaves none of "
+                              f"{len(labels)} rows to train on; expected a smaller one")
     return tuple(train_test_split(np.arange(len(labels)), test_size=recipe.validation_fraction,
                                   random_state=recipe.split_seed))
 
 
-def _dataset(train_pixels, labels, test_pixels, source, train_name, test_name) -> Dataset:
+def _dataset(train_pixels, labels, test_pixels, source, train_name, test_name,
+             remarks=()) -> Dataset:
     train_images = np.ascontiguousarray(train_pixels).reshape(-1, 28, 28)
     test_images = np.ascontiguousarray(test_pixels).reshape(-1, 28, 28)
     arrays = train_images, labels, test_images
     return Dataset(*arrays, DataFacts(source, train_name, test_name, len(train_images),
-                                      len(test_images), _fingerprint(*arrays)))
+                                      len(test_images), _fingerprint(*arrays)), remarks)
 
 
 def _fingerprint(*arrays: np.ndarray) -> str:
@@ -121,14 +132,61 @@ class _File:
     def open(self) -> Iterator[BinaryIO]:
         if self.member:
             with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
-                yield file
+                yield self._bounded(file, archive.getinfo(self.member).file_size)
         else:
             opener = gzip.open if self.path.suffix == ".gz" else open
             with opener(self.path, "rb") as file:
-                yield file
+                yield self._bounded(file, self.path.stat().st_size)
+
+    def _bounded(self, stream: BinaryIO, size: int) -> BinaryIO:
+        if size > MAX_BYTES:
+            raise self.too_large(f"has {size:,} bytes")
+        return io.BufferedReader(_Bounded(self, stream))
 
     def error(self, what: str, advice: str = _GET_THEM) -> DataError:
         return DataError(f"{self.path.parent / self.name}: {what}; {advice}")
+
+    def too_large(self, what: str) -> DataError:
+        return self.error(what, f"at most {MAX_ROWS:,} rows, {MAX_BYTES:,} bytes and {MAX_LINE:,} "
+                                "bytes a line are read: give fewer rows")
+
+
+class _Bounded(io.RawIOBase):
+    """The bytes of a CSV, as long as they are no more than are read."""
+
+    def __init__(self, file: _File, stream: BinaryIO):
+        self.file, self.stream = file, stream
+        self.bytes = self.line = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        chunk = self.stream.read(len(buffer))
+        buffer[:len(chunk)] = chunk
+        self.bytes += len(chunk)
+        after_newline = chunk.rfind(b"\n") + 1
+        self.line = len(chunk) - after_newline + (0 if after_newline else self.line)
+        if self.bytes > MAX_BYTES:
+            raise self.file.too_large(f"has more than {MAX_BYTES:,} bytes")
+        if self.line > MAX_LINE:
+            raise self.file.too_large(f"has a line of more than {MAX_LINE:,} bytes")
+        return len(chunk)
+
+
+def _find_both(location: Path, explicit: bool) -> Tuple[Optional[_File], Optional[_File]]:
+    """Both files, or neither if that was not asked for. Raises DataError, OSError."""
+    if explicit and not location.exists():
+        raise DataError(f"{location}: not found; give the folder that holds train.csv and test.csv")
+    train_file, test_file = _find(location, "train.csv"), _find(location, "test.csv")
+    if train_file is None and test_file is None and explicit:
+        raise DataError(f"{location}: holds neither train.csv nor test.csv (nor either as .gz "
+                        f"or .zip, nor {KAGGLE_ZIP}); {_GET_THEM}")
+    if (train_file is None) != (test_file is None):
+        missing = "train.csv" if train_file is None else "test.csv"
+        raise DataError(f"{location}: {missing} is missing beside "
+                        f"{(train_file or test_file).name}; {_GET_THEM}")
+    return train_file, test_file
 
 
 def _find(location: Path, name: str) -> Optional[_File]:
@@ -147,23 +205,46 @@ def _find(location: Path, name: str) -> Optional[_File]:
 
 
 def _find_in_zip(path: Path, name: str) -> Optional[_File]:
-    with _reading(_File(path)), zipfile.ZipFile(path) as archive:
-        members = [member for member in archive.namelist() if Path(member).name == name]
-    return _File(path, members[0]) if members else None
+    archive_file = _File(path)
+    with _reading(archive_file), zipfile.ZipFile(path) as archive:
+        members = [PurePosixPath(member.replace("\\", "/")) for member in archive.namelist()
+                   if not member.endswith("/")]
+        found = [member for member in archive.namelist() if PurePosixPath(member).name == name
+                 and not member.endswith("/")]
+    for member in members:  # nothing is ever unpacked to disk, but such a file is no honest one
+        if member.is_absolute() or ".." in member.parts:
+            raise archive_file.error(f"holds {str(member)[:80]!r}, a path that leads out of it")
+    if len(found) > 1:
+        raise archive_file.error(f"holds {name} twice, as {found[0][:80]!r} and {found[1][:80]!r}",
+                                 "leave one of them")
+    return _File(path, found[0]) if found else None
 
 
-def _read(file: _File, header: List[str]) -> np.ndarray:
-    """uint8 (rows, columns). Raises DataError."""
+def _read(file: _File, labelled: bool,
+          remarks: List[str]) -> Tuple[Optional[np.ndarray], np.ndarray]:
+    """uint8 labels (rows,), if it has any, and pixels (rows, 784). Raises DataError.
+
+    Columns in another order are put in order, which is added to the remarks.
+    """
+    pixels, labels, rows = [], [], 0
     with _reading(file), file.open() as stream:
-        _check_header(file, stream, header)
-        stream.seek(0)
-        with pd.read_csv(stream, chunksize=ROWS_AT_ONCE, low_memory=False,
+        header, order = _header(file, stream, labelled)
+        if order != sorted(order):
+            remarks.append(f"{file.path.parent / file.name}: its columns were in another order "
+                           f"and have been put in order")
+        with pd.read_csv(stream, header=None, names=header, chunksize=ROWS_AT_ONCE,
+                         low_memory=False, keep_default_na=False, na_values=[""],
                          encoding_errors="replace") as frames:
-            blocks = [_block(file, frame, header) for frame in frames]
-    rows = np.concatenate(blocks) if blocks else ()
-    if not len(rows):
+            for frame in frames:
+                block = _block(file, frame, header)[:, order]
+                rows += len(block)
+                if rows > MAX_ROWS:
+                    raise file.too_large(f"has more than {MAX_ROWS:,} rows")
+                pixels.append(block[:, -len(PIXELS):])
+                labels.append(block[:, 0])
+    if not rows:
         raise file.error("has a header and no rows")
-    return rows
+    return (np.concatenate(labels) if labelled else None), np.concatenate(pixels)
 
 
 @contextmanager
@@ -171,43 +252,101 @@ def _reading(file: _File) -> Iterator[None]:
     """Says in a DataError which file could not be read."""
     try:
         yield
-    except pd.errors.ParserError as error:  # "... C error: Expected 785 fields in line 3, saw 786"
-        raise file.error(str(error).strip().split("C error: ")[-1]) from None
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+    except pd.errors.EmptyDataError:
+        raise file.error("has a header and no rows") from None
+    except pd.errors.ParserError as error:
+        raise file.error(_in_rows(str(error))) from None
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile,
+            ValueError) as error:  # ValueError: names or offsets in a damaged zip
         raise file.error(f"damaged or only half downloaded ({error})",
                          "download it again") from None
+    except RuntimeError as error:  # a password, or a compression that Python does not know
+        raise file.error(f"cannot be unpacked ({error})",
+                         "pack it again as a plain zip without a password") from None
+    except MemoryError:
+        raise file.error("is too large for this machine's memory", "give fewer rows") from None
     except OSError as error:
-        raise file.error(f"cannot be read ({error.strerror})", "check its permissions") from None
+        raise file.error(f"cannot be read ({error.strerror or error})",
+                         "check its permissions and the disk") from None
 
 
-def _check_header(file: _File, stream: BinaryIO, header: List[str]) -> None:
-    line = stream.readline(100_000).decode("utf-8-sig", errors="replace").strip()
-    if not line:
+def _in_rows(message: str) -> str:
+    """What pandas says of a line, said of a row of ours; it counts from the line after the header."""
+    extra = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
+    if extra:
+        expected, row, found = extra.groups()
+        return f"row {row} has {found} values, expected {expected}"
+    open_quote = re.search(r"EOF inside string starting at row (\d+)", message)
+    if open_quote:
+        return f"row {int(open_quote[1]) + 1} opens a quotation mark that is never closed"
+    return f"is no CSV ({message.strip().split('C error: ')[-1]})"
+
+
+def _header(file: _File, stream: BinaryIO, labelled: bool) -> Tuple[List[str], List[int]]:
+    """The names of the columns as they stand, and for each column in our order (the label first,
+    if there is one) where it stands."""
+    line = b"\n"
+    while line and not line.strip():  # blank lines before the header do no harm
+        line = stream.readline(MAX_LINE)
+    text = line.decode("utf-8-sig", errors="replace").strip()
+    if not text:
         raise file.error("is empty")
-    if line.startswith("<"):
+    if text.startswith("<"):
         raise file.error("is a web page, not a CSV (Kaggle shows one to who is not logged in)")
-    found = [name.strip().strip('"') for name in line.split(",")]
-    whole = f"the header is {header[0]} to {header[-1]}, {len(header)} columns"
-    for column, (expected, name) in enumerate(zip(header, found), start=1):
-        if name != expected:
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise file.error("is UTF-16 text", "save it as CSV in UTF-8")
+    found = [name.strip().strip('"').strip() for name in text.split(",")]
+    first = [LABEL] if labelled else []
+    expected = first + (PIXELS_FROM_1 if PIXELS_FROM_1[-1] in found and PIXELS[0] not in found
+                        else PIXELS)
+    _check_header(file, found, expected, labelled)
+    places = {name: place for place, name in enumerate(found)}
+    return found, [places[name] for name in expected]
+
+
+def _check_header(file: _File, found: List[str], expected: List[str], labelled: bool) -> None:
+    whole = f"the header is {expected[0]} to {expected[-1]}, {len(expected)} columns"
+    if labelled != (LABEL in found) and set(found) - {LABEL} == set(expected) - {LABEL}:
+        has = "has no column 'label'" if labelled else "has a column 'label'"
+        raise file.error(f"{has} ({whole})", "have train.csv and test.csv been exchanged?")
+    if len(found) == 1 and (";" in found[0] or "\t" in found[0]):
+        raise file.error(f"has no commas between its columns ({whole})",
+                         "save it as CSV with commas")
+    for column, name in enumerate(found[:len(expected)], start=1):
+        if name not in expected:
             raise file.error(f"column {column} of the header is {name[:40]!r}, "
-                             f"expected {expected!r} ({whole})")
-    if len(found) != len(header):
-        raise file.error(f"the header has {len(found)} columns, expected {len(header)} ({whole})")
+                             f"expected {expected[column - 1]!r} ({whole})")
+    for column, name in enumerate(found, start=1):
+        if name in found[:column - 1]:
+            raise file.error(f"column {column} of the header is {name[:40]!r} for a second time "
+                             f"({whole})")
+    if len(found) != len(expected):
+        missing = next((name for name in expected if name not in found), None)
+        which = f" ({missing!r} is missing)" if missing else ""
+        raise file.error(f"the header has {len(found)} columns, expected {len(expected)}{which} "
+                         f"({whole})")
 
 
 def _block(file: _File, frame: pd.DataFrame, header: List[str]) -> np.ndarray:
     # pandas takes what is too much in the first row for the names of the rows.
     if len(frame) and not isinstance(frame.index, pd.RangeIndex):
-        raise file.error(f"row 1 has more values than the {len(header)} columns of the header")
-    numbers = frame.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
-    highest = np.array([9 if name == "label" else 255 for name in header])
+        raise file.error(f"row 1 has {len(header) + frame.index.nlevels} values, "
+                         f"expected {len(header)}")
+    # As text, because pandas reads True and False as 1 and 0.
+    numbers = frame.assign(**{
+        name: pd.to_numeric(frame[name].astype(str), errors="coerce")
+        for name, kind in frame.dtypes.items() if kind.kind not in "iuf"}).to_numpy(np.float64)
+    highest = np.array([9 if name == LABEL else 255 for name in header])
     right = (numbers >= 0) & (numbers <= highest) & (numbers == np.floor(numbers))  # NaN is not
     if not right.all():
         row, column = np.argwhere(~right)[0]
+        row_number, empty = frame.index[row] + 1, frame.iloc[row].isna().to_numpy()
+        if column and empty[column:].all():
+            raise file.error(f"row {row_number} ends after {column} of {len(header)} values: "
+                             f"column {header[column]} is empty")
         value = frame.iat[row, column]
-        found = "is empty" if pd.isna(value) else f"is {str(value)[:40]!r}"
-        raise file.error(f"row {frame.index[row] + 1}, column {header[column]} {found}, "
+        is_found = "is empty" if empty[column] else f"is {str(value)[:40]!r}"
+        raise file.error(f"row {row_number}, column {header[column]} {is_found}, "
                          f"expected a whole number from 0 to {highest[column]}")
     return numbers.astype(np.uint8)
 

@@ -150,7 +150,7 @@ def test_train_and_test_exchanged(write_csvs, tmp_path):
     (tmp_path / "train.csv").replace(tmp_path / "kept")
     (tmp_path / "test.csv").replace(tmp_path / "train.csv")
     (tmp_path / "kept").replace(tmp_path / "test.csv")
-    expect_error(tmp_path, "train.csv: column 1 of the header is 'pixel0', expected 'label'")
+    expect_error(tmp_path, "train.csv: has no column 'label'", "been exchanged")
 
 
 def test_a_header_with_a_column_too_many(write_csvs, tmp_path):
@@ -160,19 +160,19 @@ def test_a_header_with_a_column_too_many(write_csvs, tmp_path):
     expect_error(tmp_path, "test.csv: the header has 785 columns, expected 784")
 
 
-@pytest.mark.parametrize("row, says", [(1, "row 1 has more values"), (5, "line 6, saw 785")])
-def test_a_row_with_a_value_too_many(write_csvs, tmp_path, row, says):
+@pytest.mark.parametrize("row", [1, 5])
+def test_a_row_with_a_value_too_many(write_csvs, tmp_path, row):
     path = write_csvs(tmp_path) / "test.csv"
     lines = path.read_text().splitlines()
     lines[row] += ",0"
     path.write_text("\n".join(lines))
-    expect_error(tmp_path, "test.csv: ", says)
+    expect_error(tmp_path, f"test.csv: row {row} has 785 values, expected 784")
 
 
 def test_a_row_cut_short(write_csvs, tmp_path):
     path = write_csvs(tmp_path) / "test.csv"
     path.write_text(path.read_text()[:-20])
-    expect_error(tmp_path, "test.csv: row 12, column pixel77[0-9] is empty")
+    expect_error(tmp_path, "test.csv: row 12 ends after 77. of 784 values: column pixel77. is empty")
 
 
 def test_an_empty_file(write_csvs, tmp_path):
