@@ -66,6 +66,11 @@ def choose(wanted: Optional[str] = None) -> Device:
                       "pip install --force-reinstall plaidml==0.7.0")
 
 
+def on_cpu() -> bool:
+    """Whether the chosen device is PlaidML's CPU."""
+    return os.environ.get("PLAIDML_DEVICE_IDS") == CPU
+
+
 def _take(device: Device, reason: str) -> Device:
     os.environ["PLAIDML_DEVICE_IDS"] = device.id
     return Device(device.id, device.description, reason)

@@ -180,6 +180,23 @@ def unbroadcast(gradient: Value, operand: Value) -> Value:
     return gradient
 
 
+def strided_slice(x: Value, strides, offsets) -> Value:
+    """Every stride-th row and column of x (n, h, w, c), from the offsets on.
+
+    It is written as a product with the identity matrix, because a plain copy of a slice runs
+    element by element.
+    """
+    n, height, width, channels = x.shape.dims
+    identity = np.eye(channels, dtype=convert_pml_dtype_to_np(x.shape.dtype))
+    rows, columns = height // strides[0], width // strides[1]
+    return kernel(
+        "StridedSlice",
+        f"function (I[N, H, W, C], E[C, C]) -> (O) {{"
+        f"  O[n, i, j, c : N, {rows}, {columns}, C] = +(I[n, {strides[0]}*i + {offsets[0]},"
+        f"    {strides[1]}*j + {offsets[1]}, k] * E[k, c]);"
+        f"}}", {"I": x, "E": constant(identity)}, (n, rows, columns, channels))
+
+
 def conv_input_gradient(dy: Value, weights: Value, dims, dilation, padding) -> Value:
     """The gradient of a convolution of stride 1 with respect to its input.
 
@@ -240,3 +257,44 @@ def max_pool_input_gradient(x: Value, y: Value, dy: Value, window, strides, padd
         f"  O[n, {listed(*at)}, c : N, {listed(*h)}, C] ="
         f"    +(F[n, {listed(*i)}, c] == R[{listed(*a)}] ? G[n, {listed(*i)}, c]);"
         f"}}", {"X": x, "Y": y, "G": dy, "R": constant(ranks)}, x.shape.dims)
+
+
+def tiled_max_pool_input_gradient(y: Value, slices: Sequence[Value], dy: Value, dims,
+                                  window) -> Value:
+    """The gradient of layers.MaxPool with respect to its input, whose shape is `dims`.
+
+    The place of the first maximum decides, window by window. With an axis a place, the spreading
+    is one element-wise operation: (n, i, 1, j, 1, c) against the places (rows, 1, columns, 1).
+    """
+    names = indices("S", len(slices))
+    rows, columns = window
+    first = f"{len(slices) - 1}.0"
+    for place, name in reversed(list(enumerate(names[:-1]))):
+        first = f"({name} == Y ? {place}.0 : {first})"
+    places = np.arange(len(slices)).reshape(rows, 1, columns, 1)
+    return kernel(
+        "TiledMaxPoolInputGradient",
+        f"""function (Y[N, I, J, C], G, {listed(*names)}, Places) -> (O) {{
+                First = {first};
+                F = reshape(First, N, I, 1, J, 1, C);
+                D = reshape(G, N, I, 1, J, 1, C);
+                M = D * (F == Places ? 1.0 : 0.0);
+                O = reshape(M, N, {rows} * I, {columns} * J, C);
+            }}""",
+        {"Y": y, "G": dy, **dict(zip(names, slices)),
+         "Places": constant(places.astype(convert_pml_dtype_to_np(y.shape.dtype)))}, dims)
+
+
+def one_channel_conv_kernel_gradient(x: Value, dy: Value, dims) -> Value:
+    """The gradient of layers.OneChannelConvolution with respect to its weights.
+
+    With one channel, x lies along its columns, and the matrix kernels can sum over them. Summing
+    image by image first keeps their results in registers.
+    """
+    rows, columns, _, filters = dims
+    return kernel(
+        "OneChannelConvKernelGradient",
+        f"""function (X[N, H, W, C], G[N, I, J, D]) -> (O) {{
+                P[n, a, b, d : N, {rows}, {columns}, D] = +(X[n, i + a, j + b, 0] * G[n, i, j, d]);
+                O[a, b, z, d : {rows}, {columns}, 1, D] = +(P[n, a, b, d]);
+            }}""", {"X": x, "G": dy}, dims)

@@ -3,16 +3,19 @@
 `replace_backend` puts them there. What it does not name stays PlaidML's.
 """
 
+import functools
+
 import keras.backend as K
 import numpy as np
 import plaidml.keras.backend as plaidml_backend
 from plaidml import op, tile
 from plaidml.tile import Operation, Shape, Value
 
+from plaidkeras.device import on_cpu
 from plaidkeras.function import Function
 from plaidkeras.gradients import gradients
 from plaidkeras.graph import PhaseSwitch, compose, kernel
-from plaidkeras.kernels import channel_mean, constant, indices, listed
+from plaidkeras.kernels import channel_mean, constant, indices, listed, strided_slice
 
 
 stock = {}  # PlaidML's own functions, for what ours do not cover
@@ -23,8 +26,8 @@ def replace_backend() -> None:
     tile.compose = compose
     stock.update(vars(plaidml_backend))
     for replacement in (batch_normalization, categorical_crossentropy, conv, function, gradients,
-                        in_train_phase, moving_average_update, normalize_batch_in_training, permute_dimensions, relu,
-                        softmax, stop_gradient):
+                        in_train_phase, moving_average_update, normalize_batch_in_training,
+                        permute_dimensions, pool, relu, softmax, stop_gradient):
         # keras.backend is a copy of the names of plaidml.keras.backend: both need them.
         for module in (K, plaidml_backend):
             setattr(module, replacement.__name__, replacement)
@@ -213,6 +216,39 @@ def conv(x, kernel, strides=None, padding="valid", data_format=None, dilation_ra
     if is_plain and x.shape.ndims == 4 and kernel.shape.dims[2] == 1:
         return OneChannelConvolution.function(x, kernel)
     return stock["conv"](x, kernel, strides, padding, data_format, dilation_rate, channelwise)
+
+
+class MaxPool(Operation):
+    """A 2-D max pool, channels last, whose windows tile the image without overlap.
+
+    It is the largest of its slices, one for each place of a window. They are operands, so that
+    forward and backward share them; what depends on x through them is part of its rule.
+    """
+
+    def __init__(self, x, window):
+        self.window = tuple(window)
+        rows, columns = self.window
+        n, height, width, channels = x.shape.dims
+        slices = [strided_slice(x, self.window, (row, column))
+                  for row in range(rows) for column in range(columns)]
+        names = indices("S", len(slices))
+        largest = functools.reduce(lambda a, b: f"max({a}, {b})", names)
+        super().__init__(f"function (X, {listed(*names)}) -> (O) {{ O = {largest}; }}",
+                         [("X", x), *zip(names, slices)],
+                         [("O", Shape(x.shape.dtype,
+                                      (n, height // rows, width // columns, channels)))])
+
+
+def pool(x, pool_size, strides=None, padding="valid", data_format=None, pool_mode="max"):
+    """Pooling of any rank; K.pool2d and K.pool3d come here."""
+    tiles = (x.shape.ndims == 4 and pool_mode == "max" and tuple(strides) == tuple(pool_size)
+             and (data_format or K.image_data_format()) == "channels_last"
+             and all(isinstance(dim, int) and dim % size == 0
+                     for dim, size in zip(x.shape.dims[1:3], pool_size)))
+    # Slicing costs a product with a channels x channels matrix.
+    if tiles and x.shape.dims[3] <= 256 and on_cpu():
+        return MaxPool.function(x, pool_size)
+    return stock["pool"](x, pool_size, strides, padding, data_format, pool_mode)
 
 
 class Permute(Operation):

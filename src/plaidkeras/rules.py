@@ -294,8 +294,8 @@ def one_channel_convolution_input(op, g):
 
 @rule("OneChannelConvolution", "K")
 def one_channel_convolution_weights(op, g):
-    return kernels.conv_kernel_gradient(op.operands["I"], g, op.operands["K"].shape.dims,
-                                        (1, 1), (0, 0))
+    return kernels.one_channel_conv_kernel_gradient(
+        op.operands["I"], g, op.operands["K"].shape.dims)
 
 
 # Pooling
@@ -321,6 +321,17 @@ def pool(op, g):
     x, y, g = (kernels.transpose(value, last) for value in (x, y, g))
     return kernels.transpose(
         kernels.max_pool_input_gradient(x, y, g, window, strides, padding), first)
+
+
+@rule("MaxPool", "X")
+def max_pool(op, g):
+    x, *slices = op.operands.values()
+    return kernels.tiled_max_pool_input_gradient(
+        op.sole_output(), slices, g, x.shape.dims, op.window)
+
+
+# The way through the slices is part of the gradient for X. An operand's own line goes first.
+RULES["MaxPool", ...] = ZERO
 
 
 # Normalization, over the last axis; see layers.py
