@@ -83,13 +83,15 @@ examples:
     _site_options(render)
 
     serve = _command(commands, "serve", "look at the site in the browser", """\
-Serves the finished site to this machine until Ctrl-C. Nothing outside the folder is served.
+Serves the finished site to this machine until Ctrl-C. Nothing outside the folder is served. When
+a template, a note, an asset or report.toml changes, the site is made anew and open pages reload.
 
 examples:
   python -m report serve
   python -m report serve --port 9000
 """)
-    _output_option(serve)
+    _site_options(serve)
+    _run_options(serve)
     serve.add_argument("--host", default="127.0.0.1", metavar="HOST",
                        help="address to listen on (default: %(default)s, this machine only)")
     serve.add_argument("--port", type=int, default=8000, metavar="PORT",

@@ -8,19 +8,22 @@ from typing import List, Optional, Sequence, Tuple
 
 from markupsafe import Markup
 
+from digits.recipe import Recipe
 from digits.run import DataFacts, DeviceFacts, Epoch, Layer
 from report.diagram import Diagram
-from report.evaluation import ClassScore, Pair
+from report.evaluation import Bin, ClassScore, Coverage, Pair
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the site. `note` is its text as HTML; `name` is what the navigation calls it."""
+    """A page of the site: `name` is what the navigation calls it, `card` the picture that others
+    show of it, `note` its text as HTML."""
 
     path: str
     name: str
     title: str
     description: str
+    card: str
     note: Markup
 
 
@@ -134,7 +137,19 @@ class ClassRow:
 
 
 @dataclass(frozen=True)
+class Survey:
+    """What is wrong with the data, or not. The lists hold rows: (row, the row that it repeats)."""
+
+    ranges: List[Tuple[str, int, int]]
+    repeats: List[Tuple[int, int]]
+    contradictions: List[Tuple[int, int]]
+    across: List[Tuple[int, int]]
+    leaks: List[Tuple[int, int]]
+
+
+@dataclass(frozen=True)
 class DataContext:
+    survey: Optional[Survey]
     tables: List[Table]
     first: List[Digit]
     grid: Picture
@@ -163,6 +178,8 @@ class Fit:
     epochs: List[Epoch]
     best: Epoch
     seconds: float
+    rows: int
+    throughput: float
     loss: Markup
     accuracy: Markup
     judges: bool
@@ -196,6 +213,38 @@ class MatrixRow:
 
 
 @dataclass(frozen=True)
+class Neighbours:
+    """How a class lies on the map: the share of its digits whose nearest one is of the same class,
+    and the class that most of the others lie beside."""
+
+    label: int
+    count: int
+    share: float
+    other: Optional[int]
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """Digits as they stand on the map: the text, and where each of its signs goes."""
+
+    text: str
+    x: str
+    y: str
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """The map of the last hidden layer: `right` are digits read as meant, `wrong` the others."""
+
+    width: int
+    height: int
+    right: Glyphs
+    wrong: Glyphs
+    neighbours: List[Neighbours]
+    mixed: Neighbours
+
+
+@dataclass(frozen=True)
 class ResultsContext:
     accuracy: float
     low: float
@@ -205,7 +254,13 @@ class ResultsContext:
     matrix: List[MatrixRow]
     classes: List[ClassScore]
     pairs: List[Pair]
-    predictions: Download
+    bins: List[Bin]
+    calibration_error: float
+    reliability: Markup
+    coverage: List[Coverage]
+    coverage_chart: Markup
+    landscape: Optional[Landscape]
+    downloads: List[Download]
 
 
 @dataclass(frozen=True)
@@ -213,7 +268,7 @@ class PairGroup:
     """All mistakes of one confusion, for the index by pair."""
 
     pair: Pair
-    rows: List[int]
+    mistakes: List[Mistake]
 
 
 @dataclass(frozen=True)
@@ -226,7 +281,8 @@ class MistakesContext:
 
 @dataclass(frozen=True)
 class LayerPicture:
-    """What one layer answers to one digit: a sheet of channels, or bars for the last layer."""
+    """What one layer answers to one digit: a sheet of its first channels and one of the `rest`, or
+    bars for the last layer."""
 
     name: str
     shape: Tuple[int, ...]
@@ -235,6 +291,7 @@ class LayerPicture:
     low: float
     high: float
     picture: Optional[Picture]
+    rest: Optional[Picture]
     bars: List[Bar]
 
 
@@ -249,6 +306,19 @@ class Watched:
 @dataclass(frozen=True)
 class ActivationsContext:
     watched: List[Watched]
+    filters: Optional[Picture]
+    first_layer: str
+
+
+@dataclass(frozen=True)
+class AugmentationContext:
+    rotation: int
+    zoom: float
+    shift: float
+    seed: int
+    originals: Picture
+    made: Picture
+    variations: List[Tuple[Digit, Picture]]
 
 
 @dataclass(frozen=True)
@@ -278,6 +348,58 @@ class SubmissionContext:
     chart: Markup
     furthest: LabelShare
     command: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A number of the recipe: how it was set, and what it would have been."""
+
+    name: str
+    value: str
+    default: str
+    about: str
+
+
+@dataclass(frozen=True)
+class ReproduceContext:
+    command: str
+    settings: List[Setting]
+    toml: str
+    versions: List[Tuple[str, str]]
+    data_fingerprint: str
+    run_fingerprint: str
+    device: DeviceFacts
+    started: str
+    finished: str
+    times: List[Tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One finished run among others. `comparable`: judged on the same rows as the one shown."""
+
+    id: str
+    shown: bool
+    comparable: bool
+    recipe: Recipe
+    accuracy: float
+    low: float
+    high: float
+    errors: int
+    count: int
+    best: Epoch
+    seconds: float
+    device: str
+    finished: str
+
+
+@dataclass(frozen=True)
+class RunsContext:
+    rows: List[RunRow]
+    best: RunRow
+    shown: RunRow
+    chart: Markup
+    compared: int
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import List, Sequence, Tuple
 
 from digits.run import Layer
 
-CELL, BASE, HEIGHT = 70, 116, 160
+CELL, BASE, HEIGHT = 70, 116, 178
 _SHORT = {"Conv2D": "conv", "BatchNormalization": "norm", "MaxPooling2D": "pool",
           "Dropout": "dropout", "Flatten": "flatten", "Dense": "dense", "Activation": "activ."}
 
@@ -19,6 +19,7 @@ class Block:
     title: str
     shape: Tuple[int, ...]
     learns: bool
+    share: float
     centre: float
     faces: List[str]
 
@@ -33,8 +34,9 @@ class Diagram:
 
 def diagram(layers: Sequence[Layer]) -> Diagram:
     """One box a layer, from left to right, as high as its maps and as deep as its channels."""
+    parameters = sum(layer.parameters for layer in layers)
     blocks = [Block(number, _SHORT.get(layer.kind, layer.kind.lower()), layer.output_shape,
-                    layer.trainable_parameters > 0, CELL * (number - 0.5),
+                    layer.trainable_parameters > 0, layer.parameters / parameters, CELL * (number - 0.5),
                     _faces(layer.output_shape, CELL * (number - 0.5)))
               for number, layer in enumerate(layers, start=1)]
     return Diagram(CELL * len(blocks), HEIGHT, BASE, blocks)

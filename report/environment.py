@@ -12,7 +12,7 @@ def environment() -> Environment:
     """Autoescaping, and strict: a name that no context has is an error, never an empty string."""
     env = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
                       trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    env.filters.update(formats.FILTERS, link=link)
+    env.filters.update(formats.FILTERS, link=link, address=address)
     return env
 
 
@@ -27,3 +27,11 @@ def link(context, target: str) -> str:
     if page.path == "404.html" and site.base_url:
         return f"{site.base_url.rstrip('/')}/{target}"
     return "../" * page.path.count("/") + quote(target)
+
+
+@pass_context
+def address(context, target: str) -> str:
+    """The whole address of a file of this site where report.toml says where it is published, as
+    canonical links and social pictures want it; elsewhere the relative one."""
+    base_url = context["site"].base_url
+    return f"{base_url.rstrip('/')}/{quote(target)}" if base_url else link(context, target)

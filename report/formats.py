@@ -51,9 +51,14 @@ def date(iso: str) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
+def moment(iso: str) -> str:
+    """"2025-03-01T12:30:00+00:00" -> "1 March 2025, 12:30 UTC"."""
+    return f"{date(iso)}, {iso[11:16]} UTC"
+
+
 def shape(sizes) -> str:
     """(26, 26, 32) -> "26 × 26 × 32"."""
     return " × ".join(f"{size:,}" for size in sizes)
 
 
-FILTERS = {f.__name__: f for f in (number, decimal, percent, duration, size, plural, date, shape)}
+FILTERS = {f.__name__: f for f in (number, decimal, percent, duration, size, plural, date, moment, shape)}

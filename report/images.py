@@ -5,13 +5,11 @@ import math
 from typing import Tuple
 
 import numpy as np
-from matplotlib import colormaps
 from PIL import Image
 
 # Blue-black ink on nothing: the paper shows through, and the stylesheet inverts it for the dark.
-INK = (27, 38, 89)
+INK, RED = (27, 38, 89), (184, 31, 36)
 GAP = 2
-_VIRIDIS = (colormaps["viridis"](np.linspace(0, 1, 255))[:, :3] * 255).round().astype(np.uint8)
 
 
 def digit(pixels: np.ndarray) -> bytes:
@@ -40,14 +38,32 @@ def strip(values: np.ndarray) -> np.ndarray:
     return np.pad(values, (0, rows * columns - len(values))).reshape(1, rows, columns)
 
 
-def channels(values: np.ndarray, columns: int) -> Tuple[bytes, Tuple[int, int]]:
-    """Channels (n, h, w) as one PNG in viridis, on one scale for all; and its (width, height)."""
-    low, high = float(values.min()), float(values.max())
+def sheet_size(shape: Tuple[int, int, int], columns: int) -> Tuple[int, int]:
+    """The (width, height) of a sheet of (n, h, w) images."""
+    count, height, width = shape
+    rows = math.ceil(count / columns)
+    return columns * (width + GAP) - GAP, rows * (height + GAP) - GAP
+
+
+def channels(values: np.ndarray, columns: int, low: float, high: float) -> bytes:
+    """Channels (n, h, w) in viridis, on one scale for all: dark at `low`, bright at `high`."""
+    from matplotlib import colormaps
+
+    viridis = (colormaps["viridis"](np.linspace(0, 1, 255))[:, :3] * 255).round().astype(np.uint8)
     scaled = (values.astype(np.float32) - low) / ((high - low) or 1)
     shades = 1 + (scaled * 254).round().astype(np.uint8)  # 0 stays for the gaps: see-through
     image = Image.fromarray(sheet(shades, columns))
-    image.putpalette(bytes(3) + _VIRIDIS.tobytes())
-    return _png(image, transparency=0), image.size
+    image.putpalette(bytes(3) + viridis.tobytes())
+    return _png(image, transparency=0)
+
+
+def weights(filters: np.ndarray, columns: int) -> bytes:
+    """Filters (n, h, w): what each looks for in ink, what it looks to be absent in red."""
+    page = sheet(filters / (np.abs(filters).max() or 1), columns)
+    rgba = np.empty((*page.shape, 4), np.uint8)
+    rgba[..., :3] = np.where(page[..., None] > 0, INK, RED)
+    rgba[..., 3] = (np.abs(page) * 255).round()
+    return _png(Image.fromarray(rgba))
 
 
 def _png(image: Image.Image, **options) -> bytes:

@@ -2,13 +2,13 @@
 
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Dict, List
+from typing import List
 
 from digits.run import Run
-from report import contexts, notes
+from report import cards, contexts, notes, sources
 from report.environment import environment
 from report.facts import facts
-from report.pages import NOT_FOUND, PAGES
+from report.pages import NOT_FOUND, Plan, pages_of
 from report.paths import ASSETS
 from report.settings import SiteSettings
 from report.study import Study, study
@@ -18,35 +18,39 @@ from report.writer import Bundle
 def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -> Study:
     """Write the site of one run to `output`, whole or not at all."""
     studied = study(run)
-    pages = _pages(studied, notes_folder)
-    site = _site(settings, run, studied, [pages[plan.key] for plan in PAGES])
-    bundle = Bundle()
+    plans = [*pages_of(studied), NOT_FOUND]
+    pages = _pages(plans, studied, notes_folder)
+    site = _site(settings, studied, pages[:-1])
+    bundle = Bundle({"run": run.record.fingerprint, "sources": sources.fingerprint(),
+                     "notes": sources.of_notes(notes_folder)})
     bundle.add_folder(ASSETS)
     bundle.add(".nojekyll", b"")  # else GitHub Pages would run the site through Jekyll
-    _render_pages(bundle, site, pages, studied)
+    _render_pages(bundle, site, plans, pages, studied)
     bundle.write(output)
+    studied.drawings.forget_unused()
     return studied
 
 
-def _pages(studied: Study, notes_folder: Path) -> Dict[str, contexts.Page]:
+def _pages(plans: List[Plan], studied: Study, notes_folder: Path) -> List[contexts.Page]:
     known = facts(studied)
-    return {plan.key: contexts.Page(plan.path, plan.name, plan.title, plan.description,
-                                    notes.render(plan.key, known, notes_folder))
-            for plan in (*PAGES, NOT_FOUND)}
+    return [contexts.Page(plan.path, plan.name, plan.title, plan.description,
+                          f"images/cards/{plan.key}.png", notes.render(plan.key, known, notes_folder))
+            for plan in plans]
 
 
-def _site(settings: SiteSettings, run: Run, studied: Study,
-          pages: List[contexts.Page]) -> contexts.Site:
+def _site(settings: SiteSettings, studied: Study, pages: List[contexts.Page]) -> contexts.Site:
+    record = studied.run.record
     return contexts.Site(**asdict(settings), pages=pages, sample=studied.sample,
-                         run_id=run.record.id, finished=run.record.finished,
-                         device=run.record.device.description)
+                         run_id=record.id, finished=record.finished,
+                         device=record.device.description)
 
 
-def _render_pages(bundle: Bundle, site: contexts.Site, pages: Dict[str, contexts.Page],
-                  studied: Study) -> None:
+def _render_pages(bundle: Bundle, site: contexts.Site, plans: List[Plan],
+                  pages: List[contexts.Page], studied: Study) -> None:
     env = environment()
-    for plan in (*PAGES, NOT_FOUND):
+    for plan, page in zip(plans, pages):
         template = env.get_template(f"{plan.key}.html")
         context = plan.module.context(studied, bundle)
         names = {field.name: getattr(context, field.name) for field in fields(context)}
-        bundle.add(plan.path, template.render(site=site, page=pages[plan.key], **names))
+        bundle.add(page.path, template.render(site=site, page=page, **names))
+        bundle.add(page.card, cards.card(studied, site.title, page.title))

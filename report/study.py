@@ -1,11 +1,13 @@
 """What the pages are made from: a run, how good it is, and the rows it was fitted on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import List
 
 import numpy as np
 
-from digits.run import FIT, REFIT, Epoch, Run
+from digits.run import FIT, REFIT, Epoch, Run, finished_runs
+from report.drawings import Drawings
 from report.evaluation import Evaluation, evaluate
 
 
@@ -15,10 +17,16 @@ class Study:
 
     run: Run
     evaluation: Evaluation
+    drawings: Drawings = field(default_factory=Drawings)
 
     @property
     def sample(self) -> bool:
         return self.run.record.data.source == "sample"
+
+    @cached_property
+    def siblings(self) -> List[Run]:
+        """The finished runs in the folder of this one, itself among them; the last comes first."""
+        return finished_runs(self.run.folder.resolve().parent)[::-1]
 
     @property
     def fit_labels(self) -> np.ndarray:
@@ -51,4 +59,6 @@ class Study:
 
 
 def study(run: Run) -> Study:
-    return Study(run, evaluate(run))
+    # Beside the runs and not in them: a run may come from a stranger, a drawing goes into a page.
+    folder = run.folder.resolve()
+    return Study(run, evaluate(run), Drawings(folder.parent / ".drawings" / folder.name))

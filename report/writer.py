@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from pathlib import Path, PurePosixPath
-from typing import Dict, Union
+from typing import Dict, Optional, Union
 
 from report.errors import ReportError
 
@@ -15,8 +15,10 @@ MARKER = "build.json"
 class Bundle:
     """The files of a site, by path. Nothing reaches the disk before `write`."""
 
-    def __init__(self):
+    def __init__(self, made_from: Optional[Dict[str, str]] = None):
+        """made_from: fingerprints by name, kept in the marker."""
         self.files: Dict[str, bytes] = {}
+        self.made_from = made_from or {}
 
     def add(self, path: str, content: Union[bytes, str]) -> str:
         """Add one file and return its path; no path may be added twice."""
@@ -59,7 +61,8 @@ class Bundle:
 
     def _marker(self) -> bytes:
         hashes = {path: hashlib.sha256(self.files[path]).hexdigest() for path in sorted(self.files)}
-        return json.dumps({"generator": "plaidml-report", "files": hashes}, indent=1).encode() + b"\n"
+        marker = {"generator": "plaidml-report", "made_from": self.made_from, "files": hashes}
+        return json.dumps(marker, indent=1).encode() + b"\n"
 
 
 def _files_of_earlier_build(output: Path) -> set:

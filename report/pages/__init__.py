@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Tuple
+from typing import List, Tuple
 
-from report.pages import (activations, data, mistakes, model, not_found, overview, results,
-                          submission, training)
+from report.pages import (activations, augmentation, data, mistakes, model, not_found, overview,
+                          reproduce, results, runs, submission, training)
+from report.study import Study
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,31 @@ PAGES: Tuple[Plan, ...] = (
          overview),
     Plan("Data", "What it learned from",
          "The tables of the competition, the digits in them, and how often each digit comes.", data),
+    Plan("Augmentation", "The same, written again",
+         "Digits of the data beside variations of them: turned, stretched and moved a little.",
+         augmentation),
     Plan("Model", "The network",
-         "The layers of the network with their shapes and parameters, and a picture of them.", model),
+         "The layers of the network with their shapes, parameters and cost, and a picture of them.", model),
     Plan("Training", "How it learned",
          "Loss and accuracy of every epoch, the device and the time that it took.", training),
     Plan("Results", "What it gets right",
-         "The confusion matrix, and precision and recall of every digit.", results),
+         "The confusion matrix, the scores of every digit, and how far to trust how sure it is.",
+         results),
     Plan("Mistakes", "What it gets wrong",
          "Every validation digit that was misread, with the ten probabilities.", mistakes),
     Plan("Activations", "What the layers see",
          "What every layer of the network answers to a few digits.", activations),
     Plan("Submission", "The submission",
          "The file for Kaggle, checked, with its size and checksum.", submission),
+    Plan("Reproduce", "How to make it again",
+         "The recipe as it was run, versions, seeds, fingerprints, commands and times.", reproduce),
+    Plan("Runs", "One run among others",
+         "The finished runs beside one another: their recipes, curves and scores.", runs),
 )
 NOT_FOUND = Plan("Not found", "There is no such page",
                  "This address leads nowhere; the pages of the report are listed here.", not_found)
+
+
+def pages_of(study: Study) -> List[Plan]:
+    """The pages that this run's site has: one run alone has none to be compared with."""
+    return [plan for plan in PAGES if plan.module is not runs or len(study.siblings) > 1]

@@ -1,11 +1,11 @@
 """The data: both tables, the digits, and how often each comes."""
 
-from typing import List
+from typing import List, Optional
 
 import numpy as np
 
 from report import charts, formats, images
-from report.contexts import ClassRow, DataContext, Digit, Picture, Table
+from report.contexts import ClassRow, DataContext, Digit, Picture, Survey, Table
 from report.evaluation import CLASSES
 from report.pages import parts
 from report.study import Study
@@ -22,6 +22,7 @@ def context(study: Study, bundle: Bundle) -> DataContext:
     pixels = [f"pixel{index}" for index in range(preview.test_head.shape[1])]
     classes = _classes(study, bundle)
     return DataContext(
+        survey=_survey(study),
         tables=[_table(facts.train_file, facts.train_rows, ["label", *pixels], preview.train_head),
                 _table(facts.test_file, facts.test_rows, pixels, preview.test_head)],
         first=[_digit(preview, row, bundle) for row in FIRST],
@@ -29,10 +30,28 @@ def context(study: Study, bundle: Bundle) -> DataContext:
         classes=classes,
         rarest=min(classes, key=lambda row: row.fit),
         commonest=max(classes, key=lambda row: row.fit),
-        balance=charts.shares("balance", "Bar chart: the share of each digit among the rows learned "
-                              "from and the validation rows; the table below has the numbers.",
-                              {"rows learned from": [row.fit_share for row in classes],
-                               "validation rows": [row.validation_share for row in classes]}))
+        balance=study.drawings.svg(
+            charts.shares, "balance", "Bar chart: the share of each digit among the rows learned from "
+            "and the validation rows; the table beside it has the numbers.",
+            {"rows learned from": [row.fit_share for row in classes],
+             "validation rows": [row.validation_share for row in classes]}))
+
+
+def _survey(study: Study) -> Optional[Survey]:
+    facts, preview = study.run.record.data, study.run.preview
+    if preview.repeats is None:
+        return None
+    labels, held_back = preview.train_labels, set(preview.validation_rows.tolist())
+    repeats = [tuple(pair) for pair in preview.repeats.tolist()]
+    names = [facts.train_file, facts.test_file] if facts.train_file != facts.test_file else \
+        ["labelled digits", "digits to read"]
+    return Survey(
+        ranges=[(name, *ends) for name, ends in zip(names, preview.pixel_range.tolist())],
+        repeats=repeats,
+        contradictions=[(row, first) for row, first in repeats if labels[row] != labels[first]],
+        across=[(row, first) for row, first in repeats
+                if (row in held_back) != (first in held_back)],
+        leaks=[tuple(pair) for pair in preview.leaks.tolist()])
 
 
 def _table(file: str, rows: int, header: List[str], head: np.ndarray) -> Table:

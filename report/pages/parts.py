@@ -5,7 +5,7 @@ from typing import List, Sequence
 
 import numpy as np
 
-from report import formats, images
+from report import formats, images, tables
 from report.contexts import Bar, Download, Mistake, Picture
 from report.evaluation import Evaluation
 from report.study import Study
@@ -19,10 +19,12 @@ def picture(bundle: Bundle, path: str, pixels: np.ndarray, alt: str) -> Picture:
     return Picture(bundle.add(path, images.digit(pixels)), pixels.shape[1], pixels.shape[0], alt)
 
 
-def download(bundle: Bundle, name: str, content: bytes, about: str) -> Download:
-    """Add a file for the reader to take away, with what tells them that it came whole."""
-    path = bundle.add(f"downloads/{name}", content)
-    return describe(path, content, about)
+def downloads(bundle: Bundle, name: str, about: str, header: Sequence[str],
+              rows: Sequence[Sequence]) -> List[Download]:
+    """Add a table for the reader to take away, as CSV and as JSON."""
+    return [describe(bundle.add(f"downloads/{name}.{kind}", content), content, about)
+            for kind, content in (("csv", tables.csv(header, rows)),
+                                  ("json", tables.as_json(header, rows)))]
 
 
 def describe(path: str, content: bytes, about: str) -> Download:

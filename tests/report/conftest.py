@@ -9,8 +9,22 @@ from made import write_run
 from pages_as_trees import read_html
 
 from digits.run import Run
+from report.drawings import Drawings
 from report.render import render
 from report.settings import SiteSettings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_once(tmp_path_factory):
+    """All tests share the drawings, which take most of the time of a render."""
+    class Shared(Drawings):
+        def forget_unused(self):
+            pass
+
+    shared = Shared(tmp_path_factory.mktemp("drawings"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("report.study.Drawings", lambda folder: shared)
+        yield
 
 
 @pytest.fixture
@@ -23,8 +37,12 @@ def make_run(tmp_path):
 
 @pytest.fixture(scope="session")
 def made_run(tmp_path_factory) -> Run:
-    """A finished run of 200 drawn digits with five known mistakes. Read it, do not change it."""
-    return write_run(tmp_path_factory.mktemp("runs") / "kaggle-0123456789")
+    """A finished run of 200 drawn digits with five known mistakes, and another one beside it.
+    Read it, do not change it."""
+    runs = tmp_path_factory.mktemp("runs")
+    write_run(runs / "kaggle-earlier", mistakes=[(1, 7, 0.6)] * 6, fingerprint="earlier",
+              finished="2025-02-01T12:00:00+00:00")
+    return write_run(runs / "kaggle-0123456789")
 
 
 @pytest.fixture(scope="session")

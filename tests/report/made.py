@@ -35,7 +35,8 @@ WATCHED = {"conv1": (26, 26, 32), "norm1": (24, 24, 32), "pool": (9, 9, 128), "d
            "dense2": (10,)}
 
 
-def write_run(folder: Path, mistakes=MISTAKES, source="kaggle", refit=True, **record) -> Run:
+def write_run(folder: Path, mistakes=MISTAKES, source="kaggle", refit=True, repeats=(),
+              leaks=(), **record) -> Run:
     """Write a made run; keywords that are fields of Record replace its values."""
     random = np.random.RandomState(0)
     writer = RunWriter(folder)
@@ -49,9 +50,12 @@ def write_run(folder: Path, mistakes=MISTAKES, source="kaggle", refit=True, **re
         "seconds": {"fit": 60.0, "refit": 40.0}, **record}))
     writer.history(_history("fit", 3) + (_history("refit", 2) if refit else []))
     writer.model([Layer(*layer) for layer in LAYERS], "{}")
+    writer.weights({"conv1/kernel": random.normal(size=(3, 3, 1, 32)).astype(np.float32)})
     labels = np.arange(TRAIN) % 10
     images = np.stack([drawn(label, random) for label in labels])
     rows = np.arange(VALIDATION) * 3
+    places = random.normal(scale=0.1, size=(VALIDATION, 2)) + np.stack(
+        [np.cos(labels[rows]), np.sin(labels[rows])], axis=1)
     writer.preview(Preview(
         train_head=np.hstack([labels[:5, None], images[:5].reshape(5, 784)]),
         test_head=images[5:10].reshape(5, 784), first_images=images[:64],
@@ -59,9 +63,11 @@ def write_run(folder: Path, mistakes=MISTAKES, source="kaggle", refit=True, **re
         class_images=np.stack([images[labels == label][:12] for label in range(10)]),
         class_means=np.stack([images[labels == label].mean(0) for label in range(10)]),
         train_labels=labels.astype(np.uint8), validation_rows=rows, validation_images=images[rows],
-        validation_labels=labels[rows].astype(np.uint8)))
+        validation_labels=labels[rows].astype(np.uint8), pixel_range=np.array([[0, 255], [0, 254]]),
+        repeats=np.array(repeats).reshape(-1, 2), leaks=np.array(leaks).reshape(-1, 2)))
     test = _sure(random.randint(0, 10, TEST))
-    writer.predictions(Predictions(_with_mistakes(labels[rows], mistakes), test))
+    writer.predictions(Predictions(_with_mistakes(labels[rows], mistakes), test,
+                                   places.astype(np.float32)))
     writer.activations(Activations(
         rows=np.array([10, 11]), labels=labels[10:12].astype(np.uint8), images=images[10:12],
         layers={name: np.maximum(random.normal(size=(2, *shape)), 0).astype(np.float16)

@@ -1,6 +1,8 @@
 """The made site in a real Chromium, opened from its folder."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 from test_site import NAMES
 
 
@@ -41,6 +43,11 @@ def test_a_page_opens_from_its_folder_whole_and_asks_nobody_else(visit, name):
         return images.filter(image => !image.naturalWidth).map(image => image.src);
     }""")
     assert broken == []
+    assert page.evaluate("""() => new Promise(done => {
+        new PerformanceObserver(list => done(list.getEntries().map(entry => entry.value)))
+            .observe({type: 'layout-shift', buffered: true});
+        setTimeout(() => done([]), 20);
+    })""") == []  # nothing jumps while loading
     assert page.complaints == []
     assert all(url.startswith("file://") for url in page.requests)
 
@@ -48,6 +55,12 @@ def test_a_page_opens_from_its_folder_whole_and_asks_nobody_else(visit, name):
 def test_all_is_there_without_javascript(visit):
     page = visit("mistakes", java_script_enabled=False)
     assert page.locator(".mistakes li:visible").count() == 5
+    assert page.locator(".mistakes .bars:visible").count() == 5
+    assert not page.locator("form").is_visible()
+    page = visit("activations", java_script_enabled=False)
+    assert page.locator(".watched .map:visible").count() == 4
+    page.locator(".watched > summary").nth(1).click()  # one closes as the other opens
+    assert page.locator(".watched[open] .layers").get_attribute("id") == "row-11"
 
 
 def test_the_dark_has_a_dark_page_and_light_ink(visit):
@@ -77,7 +90,87 @@ def test_the_first_tab_stop_skips_to_the_content(visit):
     assert page.url.endswith("#content")
 
 
-def test_a_mistakes_link_leads_to_its_digit(visit):
+def shown(page) -> list:
+    return page.locator(".mistakes li:visible .mark").all_inner_texts()
+
+
+def test_a_cell_of_the_confusion_matrix_leads_to_exactly_its_images(visit):
     page = visit("results")
-    page.locator(".matrix a").first.click()
-    assert page.evaluate("document.querySelector(':target') !== null")
+    page.locator(".matrix a[href*='true-4-as-9']").click()
+    page.wait_for_load_state()
+    assert shown(page) == ["9 4", "9 4"]
+    assert page.locator("output").inner_text() == "2 of 5 are shown"
+    expect(page.locator("form.filters")).to_be_in_viewport()
+
+
+def test_a_cell_leads_to_its_images_without_javascript_too(visit):
+    page = visit("results", java_script_enabled=False)
+    page.locator(".matrix a[href*='true-4-as-9']").click()
+    expect(page.locator("#true-4-as-9")).to_be_in_viewport()
+    assert page.locator("#true-4-as-9 img").count() == 2
+
+
+def test_the_filters_work_by_keyboard_and_are_in_the_address(visit):
+    page = visit("mistakes")
+    page.locator("select[name=true]").focus()
+    page.keyboard.type("4")
+    assert shown(page) == ["9 4", "9 4"] and page.url.endswith("#true-4-as-any")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("90")
+    assert shown(page) == ["9 4"]
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("output")).to_have_text("All 5 are shown")
+    assert len(shown(page)) == 5
+
+
+def test_a_filter_in_the_address_is_taken_up(visit, made_site):
+    page = visit("mistakes")
+    page.goto((made_site / "mistakes.html").as_uri() + "#true-any-as-4")
+    assert shown(page) == ["4 9"]
+
+
+def test_each_image_has_its_permanent_link(visit, made_site):
+    page = visit("mistakes")
+    page.locator("select[name=true]").select_option("9")
+    link = page.locator("li[data-true='3'] figcaption a").get_attribute("href")
+    page.goto((made_site / "mistakes.html").as_uri() + link)
+    expect(page.locator(link)).to_be_in_viewport()
+    assert len(shown(page)) == 5
+
+
+def test_the_reader_chooses_a_digit(visit):
+    page = visit("activations")
+    page.locator(".choice a").nth(1).click()
+    expect(page.locator("#row-11 figure").first).to_be_in_viewport()
+    assert page.locator(".watched[open]").count() == 1
+
+
+def test_all_channels_come_on_demand(visit):
+    page = visit("activations")
+    rest = page.locator(".watched[open] .layers details img").first
+    assert not rest.is_visible()
+    page.locator(".watched[open] .layers details summary").first.press("Enter")
+    assert rest.is_visible()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_barrier_that_axe_knows_of(visit, scheme):
+    found = {}
+    for name in NAMES:
+        page = visit(name, color_scheme=scheme)
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        result = Axe().run(page).response
+        assert result["passes"]
+        for violation in result["violations"]:
+            found[name, violation["id"]] = [node["html"] for node in violation["nodes"]]
+    assert not found
+
+
+def test_a_page_prints_whole(visit):
+    page = visit("results")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.locator("header nav").is_visible()

@@ -47,7 +47,8 @@ def test_every_field_of_every_part_is_used(make_run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Environment, "getattr", noting)
     settings = SiteSettings(author="Ada", base_url="https://example.org/digits")
-    render(make_run(), tmp_path / "site", Path("no-notes"), settings)
+    make_run("earlier", finished="2025-02-01T12:00:00+00:00")
+    render(make_run(leaks=[(1, 2)]), tmp_path / "site", Path("no-notes"), settings)
     parts = [part for part in vars(contexts).values() if is_dataclass(part)
              and part.__module__ == contexts.__name__ and part not in CONTEXTS.values()]
     unused = {(part.__name__, field.name) for part in (*parts, Layer) for field in fields(part)} - read

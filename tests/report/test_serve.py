@@ -1,11 +1,14 @@
 """`report serve`, over a real port."""
 
 import threading
+import time
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from playwright.sync_api import expect
 
+from report.commands import serve
 from report.commands.serve import server
 from report.errors import ReportError
 
@@ -70,3 +73,39 @@ def test_a_taken_port_is_one_message(made_site):
     with server(made_site, "127.0.0.1", 0) as first:
         with pytest.raises(ReportError, match="Choose another with --port"):
             server(made_site, "127.0.0.1", first.server_address[1])
+
+
+def test_only_what_is_served_asks_for_changes(address, made_site):
+    with urlopen(f"{address}/index.html") as answer:
+        served = answer.read().decode()
+    written = (made_site / "index.html").read_text()
+    assert '<script src="/_reload.js" defer>' in served and "connect-src 'self'" in served
+    assert "_reload" not in written and "connect-src" not in written
+
+
+def test_an_open_page_reloads_when_a_note_changes(made_run, browser, tmp_path, monkeypatch):
+    from pathlib import Path
+    from report.render import render
+    from report.settings import SiteSettings
+    monkeypatch.setattr(serve, "SECONDS_BETWEEN_LOOKS", 0.05)
+    site, notes = tmp_path / "site", tmp_path / "notes"
+    notes.mkdir()
+
+    def again():
+        render(made_run, site, notes, SiteSettings())
+
+    again()
+    with server(site, "127.0.0.1", 0) as listening:
+        threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=serve.watch, args=([notes], again, listening.site_changed),
+                         daemon=True).start()
+        page = browser.new_page()
+        with page.expect_response("**/_changes"):
+            page.goto(f"http://127.0.0.1:{listening.server_address[1]}/")
+        (notes / "overview.md").write_text("{{ nonsense }}")
+        time.sleep(0.3)  # the mistake is told in the terminal, and the page stays
+        assert "learned from 140 handwritten digits" in page.inner_text("main")
+        (notes / "overview.md").write_text("My own words.")
+        expect(page.locator("main")).to_contain_text("My own words.")
+        page.close()
+        listening.shutdown()

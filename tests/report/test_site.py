@@ -1,19 +1,31 @@
 """The pages of the made site, read as trees."""
 
+import csv
 import hashlib
+import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
+import html5lib
 import pytest
+from PIL import Image
 from made import MISTAKES, TEST, VALIDATION
 from pages_as_trees import read_html, text_of
 
+from digits.run import Run, RunWriter
 from report.errors import ReportError
 from report.pages import NOT_FOUND, PAGES, submission
 from report.render import render
 from report.settings import SiteSettings
 from report.study import study
 from report.writer import Bundle
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 NAMES = [Path(plan.path).stem for plan in (*PAGES, NOT_FOUND)]
 
@@ -31,10 +43,12 @@ def rendered(run, folder: Path, notes=Path("no-notes"), **settings) -> Path:
 def test_the_site_has_every_page_and_download(made_site):
     assert {path.name for path in made_site.iterdir()} == {
         "index.html", "data.html", "model.html", "training.html", "results.html", "mistakes.html",
-        "activations.html", "submission.html", "404.html", "favicon.svg", "style.css", ".nojekyll",
-        "build.json", "downloads", "images"}
+        "activations.html", "submission.html", "augmentation.html", "reproduce.html", "runs.html",
+        "404.html", "favicon.svg", "style.css", "site.js", ".nojekyll", "build.json", "downloads",
+        "images"}
     assert {path.name for path in (made_site / "downloads").iterdir()} == {
-        "submission.csv", "history.csv", "predictions.csv"}
+        "submission.csv", *(f"{name}.{kind}" for name in ("history", "confusion", "predictions")
+                            for kind in ("csv", "json"))}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,7 +70,7 @@ def test_every_page_keeps_the_strict_policy(read_page, name):
     policy = page.find(".//meta[@http-equiv='Content-Security-Policy']").get("content")
     assert "default-src 'none'" in policy and "unsafe" not in policy
     for element in page.iter():
-        assert element.tag not in ("style", "script")
+        assert element.tag != "style" and (element.tag != "script" or element.get("src") == "site.js")
         assert not [name for name in element.attrib if name == "style" or name.startswith("on")]
 
 
@@ -66,7 +80,7 @@ def test_every_page_can_be_read_without_seeing_it(read_page, name):
     for image in page.findall(".//img"):
         assert image.get("alt") and image.get("width") and image.get("height")
     for drawing in page.findall(".//svg"):
-        assert drawing.get("role") == "img" and drawing.get("aria-label")
+        assert drawing.get("aria-hidden") or drawing.get("role") == "img" and drawing.get("aria-label")
     ids = [element.get("id") for element in page.iter() if element.get("id")]
     assert len(ids) == len(set(ids))
     levels = [int(element.tag[1]) for element in page.iter() if element.tag in ("h1", "h2", "h3")]
@@ -119,8 +133,8 @@ def test_the_class_table_counts_every_row_once(read_page):
 
 def test_the_model_page_has_all_16_layers_and_the_notebooks_totals(read_page):
     page = read_page("model")
-    assert len(page.findall(".//tbody/tr")) == len(page.findall(".//svg//g")) == 16
-    totals = [text_of(cell) for cell in page.findall(".//tfoot//td")][-3:-1]
+    assert len(page.findall(".//tbody/tr")) == len(page.findall(".//svg[@class='diagram']/g")) == 16
+    totals = [text_of(page.findall(".//tfoot//td")[column]) for column in (4, 7)]
     assert totals == ["2,839,274", "2,817,578"]
 
 
@@ -176,9 +190,10 @@ def test_beyond_a_limit_mistakes_are_shown_small(make_run, tmp_path, monkeypatch
 
 
 def test_activations_show_32_channels_and_the_last_layer_as_bars(made_site, read_page):
-    from PIL import Image
     page = read_page("activations")
-    assert [text_of(heading) for heading in page.findall(".//h2")] == ["Row 10, a 0", "Row 11, a 1"]
+    opened = page.findall(".//details[@class='watched']")
+    assert [text_of(digit.find("summary")) for digit in opened] == ["A 0 row 10", "A 1 row 11"]
+    assert [digit.get("open") for digit in opened] == ["", None]
     with Image.open(made_site / "images/activations/row-10/conv1.png") as sheet:
         assert sheet.size == (8 * 28 - 2, 4 * 28 - 2)
     assert len(page.findall(".//svg[@class='bars']")) == 2
@@ -189,7 +204,7 @@ def test_the_submission_passes_its_checks_and_carries_its_checksum(made_run, mad
     assert text_of(page.find(".//p[@class='answer']")) == "Valid 5 of 5 checks hold"
     content = made_run.submission.read_bytes()
     assert (made_site / "downloads/submission.csv").read_bytes() == content
-    assert hashlib.sha256(content).hexdigest() in text_of(page.find(".//ul[@class='downloads']"))
+    assert hashlib.sha256(content).hexdigest() in text_of(page.find(".//p[@class='checksum']"))
 
 
 @pytest.mark.parametrize("text, failing", [
@@ -210,7 +225,7 @@ def test_a_bad_submission_fails_the_right_check(make_run, tmp_path, text, failin
 
 def test_every_page_of_a_sample_says_so(make_run, tmp_path, read_page):
     site = rendered(make_run(source="sample"), tmp_path / "site")
-    for name in NAMES:
+    for name in set(NAMES) - {"runs"}:  # the one run of this site has none beside it
         banner = read_html(site / f"{name}.html").find(".//aside[@class='sample']")
         assert "bundled sample, not Kaggle’s data" in text_of(banner), name
         assert read_page(name).find(".//aside[@class='sample']") is None, name
@@ -223,9 +238,9 @@ def test_hostile_text_is_shown_and_never_obeyed(make_run, tmp_path):
                    versions={hostile: hostile},
                    data=DataFacts("kaggle", hostile, hostile, 200, 40, "abcdef"))
     site = rendered(run, tmp_path / "site", title=hostile, author=hostile, description=hostile)
-    for name in NAMES:
-        page = read_html(site / f"{name}.html")
-        assert page.find(".//script") is None
+    for path in site.glob("*.html"):
+        page = read_html(path)
+        assert [script.get("src") for script in page.findall(".//script")] == ["site.js"]
         assert not [image for image in page.findall(".//img") if image.get("src") == "x"]
         assert hostile in page.find(".//title").text
 
@@ -247,3 +262,126 @@ def test_a_mistake_in_a_note_leaves_the_last_site_as_it_was(made_run, tmp_path):
     with pytest.raises(ReportError, match="results.md, line 1"):
         rendered(made_run, site, notes=tmp_path)
     assert files_of(site) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_page_is_valid_html(made_site, name):
+    html5lib.HTMLParser(strict=True).parse((made_site / f"{name}.html").read_text())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_page_has_a_picture_for_those_who_link_to_it(made_site, read_page, name):
+    page = read_page(name)
+    assert page.find(".//meta[@property='og:title']").get("content").startswith(
+        text_of(page.find(".//h1")))
+    with Image.open(made_site / page.find(".//meta[@property='og:image']").get("content")) as card:
+        assert card.size == (1200, 630)
+
+
+def test_a_published_sites_pictures_have_whole_addresses(make_run, tmp_path):
+    site = rendered(make_run(), tmp_path / "site", base_url="https://example.org/digits/")
+    assert read_html(site / "data.html").find(".//meta[@property='og:image']").get("content") == \
+        "https://example.org/digits/images/cards/data.png"
+
+
+def test_clean_data_is_called_clean(read_page):
+    checks = read_page("data").findall(".//section[@aria-labelledby='clean']//li")
+    assert [check.get("class") for check in checks] == ["holds"] * 4 + [None] * 2
+    assert [text_of(check) for check in checks[4:]] == [
+        "0–255 Range of the pixels train.csv", "0–254 Range of the pixels test.csv"]
+
+
+def test_repeats_and_leaks_are_named(make_run, tmp_path):
+    # Row 3 is a validation row, 13 is not, and both are threes; 14 is a four.
+    run = make_run(repeats=[(13, 3), (14, 1)], leaks=[(7, 2)])
+    checks = read_html(rendered(run, tmp_path / "site") / "data.html").findall(
+        ".//section[@aria-labelledby='clean']//li[@class='fails']")
+    leaks, across, contradictions, repeats = map(text_of, checks)
+    assert "1 image: to read 7 labelled 2" in leaks
+    assert "1 image: row 13 is row 3" in across
+    assert "1 image: row 14 is row 1" in contradictions
+    assert "2 images: row 13 is row 3, row 14 is row 1" in repeats
+
+
+def test_every_figure_has_its_numbers_in_a_table(read_page):
+    page = read_page("results")
+    tables = {name: page.findall(f".//div[@aria-label='{name}']//tbody/tr") for name in (
+        "Reliability", "Accuracy against coverage", "Neighbours on the map")}
+    assert [len(rows) for rows in tables.values()] == [4, 8, 10]
+    counts = [int(text_of(row.findall("td")[0])) for row in tables["Reliability"]]
+    assert sum(counts) == VALIDATION
+
+
+def test_the_map_has_every_digit_once_and_the_misread_ones_in_red(read_page):
+    right, wrong = read_page("results").findall(".//figure[@class='landscape']//text")
+    assert len(right.text) + len(wrong.text) == VALIDATION and right.get("class") == "right"
+    assert sorted(wrong.text) == sorted(str(true) for true, _, _ in MISTAKES)
+    assert len(wrong.get("x").split()) == len(wrong.get("y").split()) == len(MISTAKES)
+
+
+def test_a_run_from_before_the_map_and_the_survey_has_a_site_without(make_run, tmp_path):
+    run = make_run()
+    writer = RunWriter(run.folder)
+    writer.preview(replace(run.preview, pixel_range=None, repeats=None, leaks=None))
+    writer.predictions(replace(run.predictions, map=None))
+    site = rendered(Run(run.folder), tmp_path / "site")
+    assert read_html(site / "results.html").find(".//*[@id='map']") is None
+    assert read_html(site / "data.html").find(".//*[@id='clean']") is None
+
+
+def test_each_confusion_lists_exactly_its_images(read_page):
+    page = read_page("mistakes")
+    group = page.find(".//div[@id='true-4-as-9']")
+    rows = [link.get("href")[1:] for link in group.findall("dd/a")]
+    marks = [text_of(page.find(f".//li[@id='{row}']//p[@class='mark']")) for row in rows]
+    assert marks == ["9 4", "9 4"]
+
+
+def test_the_originals_stand_beside_what_is_made_of_them(made_site, read_page):
+    page = read_page("augmentation")
+    assert "did not train with these" in text_of(page.find(".//p[@class='warning']"))
+    sheets = [Image.open(made_site / f"images/augmentation/{name}.png") for name in
+              ("originals", "made")]
+    assert sheets[0].size == sheets[1].size == (8 * 30 - 2, 8 * 30 - 2)
+    assert sheets[0].tobytes() != sheets[1].tobytes()
+
+
+def test_the_recipe_is_there_to_be_run_again(read_page):
+    page = read_page("reproduce")
+    recipe = tomllib.loads(page.find(".//pre/code").text)["training"]
+    assert recipe["epochs"] == 3 and recipe["validation_fraction"] == 0.3
+    assert text_of(page.findall(".//pre")[1]) == \
+        "python -m report build --data data --device llvm_cpu.0"
+
+
+def test_the_finished_runs_stand_beside_one_another(read_page):
+    rows = read_page("runs").findall(".//tbody/tr")
+    assert [text_of(row.find("th")) for row in rows] == ["kaggle-0123456789 this site",
+                                                        "kaggle-earlier"]
+    assert rows[0].get("class") == "best"
+
+
+def test_a_damaged_run_beside_this_one_does_not_matter(make_run, tmp_path):
+    make_run("runs/damaged").folder.joinpath("history.csv").write_text("what?")
+    site = rendered(make_run("runs/good"), tmp_path / "site")
+    assert len(read_html(site / "runs.html").findall(".//tbody/tr")) == 1
+
+
+def test_the_downloads_say_the_same_as_csv_and_as_json(made_site):
+    for name in ("history", "confusion", "predictions"):
+        with open(made_site / f"downloads/{name}.csv", newline="") as file:
+            table = list(csv.DictReader(file))
+        records = json.loads((made_site / f"downloads/{name}.json").read_text())
+        assert [{key: str(value) for key, value in record.items()} for record in records] == table
+
+
+def test_a_site_is_light(made_site):
+    def weigh(name):
+        page = read_html(made_site / f"{name}.html")
+        loaded = {element.get("src") or element.get("href") for element in page.iter()
+                  if element.tag in ("img", "script", "link")
+                  and element.get("loading") != "lazy"} - {None}
+        return sum((made_site / file).stat().st_size for file in {f"{name}.html", *loaded}
+                   if (made_site / file).is_file())
+    assert weigh("index") < 300_000
+    assert max(map(weigh, NAMES)) < 2_000_000

@@ -1,0 +1,68 @@
+"""The social pictures: what other sites show of a page when someone links to it."""
+
+import io
+
+import numpy as np
+
+from report import formats
+from report.images import INK, RED
+from report.study import Study
+
+WIDTH, HEIGHT, SQUARE, MARGIN = 1200, 630, 42, 84
+PAPER, RULE, BLUE, MUTED = (255, 255, 255), (222, 229, 241), (36, 64, 168), (85, 93, 119)
+DIGITS, DIGIT, COLUMNS = 6, 4 * SQUARE, 2
+
+
+def card(study: Study, site: str, title: str) -> bytes:
+    """A page's title and the run's accuracy on squared paper, beside the surest mistakes."""
+    judged = study.evaluation
+    shown = judged.mistakes[:DIGITS] if judged.errors else np.arange(min(DIGITS, judged.count))
+    return study.drawings.png(
+        _draw, study.run.preview.validation_images[shown],
+        [(int(judged.predicted[i]), int(judged.truth[i])) for i in shown], site, title,
+        formats.percent(judged.accuracy),
+        f"of {formats.number(judged.count)} unseen digits read right"
+        + (" (bundled sample)" if study.sample else ""))
+
+
+def _draw(digits, labels, site: str, title: str, accuracy: str, of_what: str) -> bytes:
+    from PIL import Image, ImageDraw
+
+    image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
+    pen = ImageDraw.Draw(image)
+    for x in range(0, WIDTH, SQUARE):
+        pen.line([(x, 0), (x, HEIGHT)], RULE)
+    for y in range(0, HEIGHT, SQUARE):
+        pen.line([(0, y), (WIDTH, y)], RULE)
+    left = WIDTH - MARGIN - COLUMNS * DIGIT + 2
+    for place, (pixels, (predicted, true)) in enumerate(zip(digits, labels)):
+        x, y = left + place % COLUMNS * DIGIT, SQUARE + place // COLUMNS * DIGIT + 20
+        size = DIGIT - SQUARE
+        stencil = Image.fromarray(pixels).resize((size, size), Image.NEAREST)
+        image.paste(INK, (x, y), stencil)
+        if true != predicted:  # as the site writes it: what it read struck out, what was meant
+            pen.text((x + size - 8, y), str(predicted), MUTED, _font(26), "la")
+            pen.line([(x + size - 12, y + 17), (x + size + 14, y + 17)], RED, 3)
+            pen.text((x + size + 18, y), str(true), RED, _font(26), "la")
+    _write(pen, site, MARGIN, 100, 34, MUTED, left)
+    _write(pen, title, MARGIN, 190, 64, INK, left)
+    _write(pen, accuracy, MARGIN, 390, 130, BLUE, left)
+    _write(pen, of_what, MARGIN, 530, 30, MUTED, left)
+    buffer = io.BytesIO()
+    image.quantize(32, Image.FASTOCTREE, dither=Image.NONE).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _write(pen, text: str, x: int, middle: int, size: int, colour, end: int) -> None:
+    """One line, as large as `size` but no longer than there is room for; else it ends in dots."""
+    while size > 20 and pen.textlength(text, _font(size)) > end - x - SQUARE:
+        size -= 2
+    while len(text) > 1 and pen.textlength(text, _font(size)) > end - x - SQUARE:
+        text = text[:-2].rstrip() + "…"
+    pen.text((x, middle), text, colour, _font(size), "lm")
+
+
+def _font(size: int):
+    from matplotlib import get_data_path
+    from PIL import ImageFont
+    return ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSerif-Bold.ttf", size)
