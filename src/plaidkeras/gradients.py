@@ -11,7 +11,7 @@ from plaidml.tile import Operation, Value
 
 from plaidkeras.graph import Deferred, expansion, kind, needs
 from plaidkeras.kernels import filled_like, unbroadcast
-from plaidkeras.rules import NOT_DIFFERENTIABLE, RULES, ZERO
+from plaidkeras.rules import NOT_DIFFERENTIABLE, PLAIDMLS_OWN, RULES, ZERO
 from plaidkeras.stock import stock_gradient
 
 
@@ -109,6 +109,7 @@ def rule_for(operation: Operation, operand: str):
         return lambda operation, g: ZERO
     if rule is None:
         _warn_once(kind(operation))
+    if rule in (None, PLAIDMLS_OWN):
         return lambda operation, g: stock_gradient(operation, operand, g)
     return rule
 

@@ -6,7 +6,9 @@ RULES maps (kind of operation, name of its operand) to a function
 
 of the operation and the gradient g of its output. A rule need not undo broadcasting; the walk
 does. In place of a function stands ZERO where the derivative is zero almost everywhere, and
-NOT_DIFFERENTIABLE where there is none. What is missing is left to PlaidML, with a warning.
+NOT_DIFFERENTIABLE where there is none, and PLAIDMLS_OWN where PlaidML's own gradient of the
+operation is right and no formulation of ours is faster. What is missing is left to PlaidML too,
+with a warning.
 """
 
 from plaidml import op as plaidml_op
@@ -20,6 +22,7 @@ from plaidkeras.stock import stock_gradient
 
 ZERO = "zero"
 NOT_DIFFERENTIABLE = "not differentiable"
+PLAIDMLS_OWN = "PlaidML's own"
 RULES = {}
 
 
@@ -187,6 +190,12 @@ def reshape(op, g):
 def permute(op, g):
     back = sorted(range(len(op.order)), key=lambda axis: op.order[axis])
     return kernels.transpose(g, back)
+
+
+# These move or add up elements: PlaidML's own gradient moves them back.
+for name in ("BatchDot", "Concatenate", "ConvolutionTranspose", "CumulativeSum", "Gather", "Repeat",
+             "RepeatElements", "SpatialPadding", "Tile", "_SliceOf"):
+    RULES[name, ...] = PLAIDMLS_OWN
 
 
 # Reductions
