@@ -63,7 +63,10 @@ class DeviceFacts:
 
 @dataclass(frozen=True)
 class Record:
-    """The contents of run.json. Times are ISO 8601 in UTC; `seconds` maps a stage to its time."""
+    """The contents of run.json. Times are ISO 8601 in UTC; `seconds` maps a stage to its time.
+
+    `warnings` say what went wrong in a training that was finished all the same.
+    """
 
     id: str
     status: str
@@ -76,6 +79,7 @@ class Record:
     finished: Optional[str] = None
     seconds: Optional[Dict[str, float]] = None
     error: Optional[str] = None
+    warnings: Tuple[str, ...] = ()
     schema: int = SCHEMA
 
 
@@ -182,6 +186,7 @@ class Run:
             raw["data"] = DataFacts(**raw["data"])
             raw["recipe"] = Recipe(**raw["recipe"])
             raw["device"] = DeviceFacts(**raw["device"]) if raw["device"] else None
+            raw["warnings"] = tuple(raw.get("warnings", ()))
             return Record(**raw)
 
     @property
@@ -306,11 +311,11 @@ class RunWriter:
         self._write("submission.csv", text.encode())
 
     def _write_arrays(self, name: str, arrays: Dict[str, np.ndarray]) -> None:
-        with _replaced(self.folder / name) as file:
+        with replaced(self.folder / name) as file:
             np.savez_compressed(file, **arrays)
 
     def _write(self, name: str, content: bytes) -> None:
-        with _replaced(self.folder / name) as file:
+        with replaced(self.folder / name) as file:
             file.write(content)
 
 
@@ -318,7 +323,7 @@ def _kept(arrays) -> Dict[str, np.ndarray]:
     return {name: array for name, array in vars(arrays).items() if array is not None}
 
 
-class _replaced:
+class replaced:
     """Opens a new file beside `path` and puts it in its place only once it is whole."""
 
     def __init__(self, path: Path):
@@ -329,11 +334,12 @@ class _replaced:
         return self.file
 
     def __exit__(self, kind, error, trace):
-        if kind is None:
-            self.file.flush()
-            os.fsync(self.file.fileno())
-        self.file.close()
-        if kind is None:
-            os.replace(self.partial, self.path)
-        else:
-            self.partial.unlink()
+        try:
+            with self.file:
+                if kind is None:
+                    self.file.flush()
+                    os.fsync(self.file.fileno())
+            if kind is None:
+                os.replace(self.partial, self.path)
+        finally:
+            self.partial.unlink(missing_ok=True)

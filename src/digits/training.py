@@ -9,7 +9,9 @@ import argparse
 import json
 import math
 import os
+import signal
 import sys
+import threading
 import time
 import traceback
 from dataclasses import asdict, replace
@@ -20,7 +22,8 @@ from typing import Callable, Dict, List, Optional, Tuple
 import numpy as np
 
 import plaidkeras
-from digits import network, submission, survey
+from digits import checkpoint, network, submission, survey
+from digits.checkpoint import Checkpoint
 from digits.data import split
 from digits.progress import COMPILE, PREDICT, Progress
 from digits.run import (FINISHED, FIT, REFIT, Activations, DeviceFacts, Epoch, Predictions, Preview,
@@ -32,16 +35,31 @@ MAPPED_AT_ONCE = 128
 NOTEBOOKS_DIGIT = 10  # the notebook looked at X_train[10]
 
 
+# Accuracy is judged from the third epoch on, if enough rows were seen to tell it from luck.
+JUDGED_EPOCH, JUDGED_ROWS = 3, 100
+
+
+class TrainingFault(Exception):
+    """A training that goes wrong; the message says how, and what to do."""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="digits.training")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--device")
+    parser.add_argument("--insist", action="store_true")
     arguments = parser.parse_args()
+    _end_with_the_parent()
     say = _only_json_on_stdout()
     try:
-        train(arguments.folder, arguments.device, say)
-    except (plaidkeras.DeviceError, FloatingPointError) as error:  # these explain themselves
+        train(arguments.folder, arguments.device, arguments.insist, say)
+    except (plaidkeras.DeviceError, TrainingFault) as error:  # these explain themselves
         say(error=str(error))
+        return 1
+    except OSError as error:
+        traceback.print_exc()
+        say(error=f"{arguments.folder}: cannot be written ({error.strerror or error}); free some "
+                  "space there. The same command then goes on from the last finished epoch")
         return 1
     except Exception as error:
         traceback.print_exc()
@@ -50,10 +68,12 @@ def main() -> int:
     return 0
 
 
-def train(folder: Path, device_id: Optional[str], say: Callable[..., None]) -> None:
+def train(folder: Path, device_id: Optional[str], insist: bool, say: Callable[..., None]) -> None:
     """Takes the run from "training" to "finished". `say` gets message= or progress=.
 
-    Raises plaidkeras.DeviceError, and FloatingPointError if the loss is no longer a number.
+    A checkpoint in the folder is gone on from. `insist` finishes a training that goes wrong, with
+    a warning in its record, as far as there is anything to finish.
+    Raises plaidkeras.DeviceError, and TrainingFault if the training goes wrong.
     """
     device = plaidkeras.install(device_id)
     writer, record = RunWriter(folder), Run(folder).record
@@ -76,24 +96,30 @@ def train(folder: Path, device_id: Optional[str], say: Callable[..., None]) -> N
     model.compile(optimizer="adadelta", loss="categorical_crossentropy", metrics=["accuracy"])
     writer.model(network.describe(model), model.to_json())
 
+    found = checkpoint.load(folder)
+    epochs = recipe.epochs - found.epochs(FIT) if found else recipe.epochs
+    refit_epochs = recipe.refit_epochs - found.epochs(REFIT) if found else recipe.refit_epochs
     loop = TrainingLoop(model, images, labels, recipe.batch_size, writer, Reporter(
         say,
-        training_batches=recipe.epochs * _count(fit_rows, recipe.batch_size)
-        + recipe.refit_epochs * _count(refit_rows, recipe.batch_size),
-        prediction_batches=recipe.epochs * _count(validation_rows, recipe.batch_size)
-        + recipe.refit_epochs * _count(refit_validation_rows, recipe.batch_size)
-        + _count(test_images, recipe.batch_size)))
-    validation = loop.run(FIT, recipe.epochs, fit_rows, validation_rows)
-    layout = _map(model, images[validation_rows])
+        training_batches=epochs * _count(fit_rows, recipe.batch_size)
+        + refit_epochs * _count(refit_rows, recipe.batch_size),
+        prediction_batches=epochs * _count(validation_rows, recipe.batch_size)
+        + refit_epochs * _count(refit_validation_rows, recipe.batch_size)
+        + _count(test_images, recipe.batch_size)), insist)
+    if found:
+        loop.resume(found)
+    if not loop.after_fit:
+        validation = loop.run(FIT, recipe.epochs, fit_rows, validation_rows)
+        loop.after_fit = {"validation": validation, **_map(model, images[validation_rows])}
     if recipe.refit_epochs:  # the same weights, and the optimizer as the fit left it
         loop.run(REFIT, recipe.refit_epochs, refit_rows, refit_validation_rows)
     writer.weights(_weights(model))
 
     test = loop.predict(test_images, PREDICT)
-    writer.predictions(Predictions(validation, test, layout))
+    writer.predictions(Predictions(test=test, **loop.after_fit))
     writer.submission(submission.to_csv(test))
     writer.activations(_activations(model, images, labels, fit_rows))
-    writer.record(replace(record, status=FINISHED, seconds=loop.seconds,
+    writer.record(replace(record, status=FINISHED, seconds=loop.seconds, warnings=tuple(loop.warnings),
                           finished=datetime.now(timezone.utc).isoformat(timespec="seconds")))
 
 
@@ -104,33 +130,70 @@ class TrainingLoop:
     up with rows of the first: these count twice in that epoch, another few in each.
     """
 
-    def __init__(self, model, images, labels, batch_size, writer, reporter):
+    def __init__(self, model, images, labels, batch_size, writer, reporter, insist=False):
         self.model, self.images, self.labels = model, images, labels
         self.batch_size, self.writer, self.reporter = batch_size, writer, reporter
+        self.insist, self.compiled = insist, False
         self.history: List[Epoch] = []
+        self.after_fit: Dict[str, np.ndarray] = {}
+        self.warnings: List[str] = []
         self.seconds: Dict[str, float] = {}
+        model._make_train_function()
 
     def run(self, stage: str, epochs: int, rows: np.ndarray, judged_rows: np.ndarray) -> np.ndarray:
-        """Trains on `rows`; the probabilities of `judged_rows` after the last epoch, (n, 10)."""
-        stage_started = time.perf_counter()
-        for epoch in range(1, epochs + 1):
+        """Trains on `rows`, from the epoch after the last one of the history; the probabilities of
+        `judged_rows` after the last epoch, (n, 10)."""
+        finished = sum(epoch.stage == stage for epoch in self.history)
+        probabilities = None
+        for epoch in range(finished + 1, epochs + 1):
             started = time.perf_counter()
-            loss, acc, progress = self._train(stage, epoch, epochs, rows)
-            probabilities = self.predict(self.images[judged_rows])
-            val_loss, val_acc = score(probabilities, self.labels[judged_rows])
-            self._expect_a_number(val_loss, progress)
+            try:
+                loss, acc, progress = self._train(stage, epoch, epochs, rows)
+                probabilities = self.predict(self.images[judged_rows])
+                val_loss, val_acc = score(probabilities, self.labels[judged_rows])
+                self._expect_a_number(val_loss, progress)
+            except TrainingFault as fault:
+                if not (self.insist and self.history):
+                    raise
+                self.resume(checkpoint.load(self.writer.folder))
+                self.warnings.append(f"{fault}. These are the results of the epoch before")
+                probabilities = None
+                break
             self.history.append(Epoch(stage, epoch, loss, acc, val_loss, val_acc,
                                       round(time.perf_counter() - started, 3)))
+            self._expect_more_than_chance(self.history[-1], rows, judged_rows)
             self.writer.history(self.history)
+            self._save_checkpoint()
             self.reporter.tell(replace(progress, val_loss=val_loss, val_acc=val_acc))
-        self.seconds[stage] = round(time.perf_counter() - stage_started, 3)
+        self.seconds[stage] = round(sum(epoch.seconds for epoch in self.history
+                                        if epoch.stage == stage), 3)
+        if probabilities is None:  # an earlier process trained the last epoch
+            probabilities = self.predict(self.images[judged_rows])
         return probabilities
+
+    def resume(self, found: Checkpoint) -> None:
+        """Goes on from a checkpoint of the same recipe and data."""
+        from plaidkeras.state import restore
+
+        restore(self.model.train_function, found.state)
+        np.random.set_state(found.random)
+        self.history, self.after_fit = list(found.history), dict(found.after_fit)
+        self.warnings = list(found.warnings)
+        self.writer.history(self.history)
+
+    def _save_checkpoint(self) -> None:
+        from plaidkeras.state import state
+
+        checkpoint.save(self.writer.folder, Checkpoint(
+            state(self.model.train_function), np.random.get_state(legacy=False), self.history,
+            self.after_fit, self.warnings))
 
     def _train(self, stage, epoch, epochs, rows) -> Tuple[float, float, Progress]:
         """One epoch: its mean loss and accuracy, and the last progress told."""
         batches = _filled_batches(np.random.permutation(rows), self.batch_size)
         progress = Progress(stage, epoch, epochs, 0, len(batches))
-        if not self.history:
+        if not self.compiled:
+            self.compiled = True
             self.reporter.tell(replace(progress, stage=COMPILE))
         sums = np.zeros(2)
         for batch, batch_rows in enumerate(batches, start=1):
@@ -157,10 +220,29 @@ class TrainingLoop:
 
     def _expect_a_number(self, loss: float, progress: Progress) -> None:
         if not math.isfinite(loss):
-            raise FloatingPointError(
+            raise TrainingFault(
                 f"the loss became {loss} in epoch {progress.epoch} of the {progress.stage}, batch "
                 f"{progress.batch} of {progress.batches}: the network has lost what it learned. "
                 f"Train again on another device (llvm_cpu.0 is the CPU) or with another batch size")
+
+    def _expect_more_than_chance(self, epoch: Epoch, rows, judged_rows) -> None:
+        """Of both accuracies, since either can be at chance alone. Chance is to name the most
+        common digit always; four standard deviations above it is no luck."""
+        if epoch.epoch < JUDGED_EPOCH:
+            return
+        for name, accuracy, judged in (("training", epoch.acc, rows),
+                                       ("validation", epoch.val_acc, judged_rows)):
+            chance = np.bincount(self.labels[judged]).max() / len(judged)
+            luck = 4 * math.sqrt(chance * (1 - chance) / len(judged))
+            if len(judged) >= JUDGED_ROWS and accuracy < chance + luck:
+                warning = (f"the {name} accuracy is {accuracy:.1%} after epoch {epoch.epoch} of "
+                           f"the {epoch.stage}, no better than guessing ({chance:.1%})")
+                if not self.insist:
+                    raise TrainingFault(f"{warning}: are the labels those of these images? If so, "
+                                        "train on another device (llvm_cpu.0 is the CPU), or add "
+                                        "--insist to finish it all the same")
+                if not any(name in said for said in self.warnings):
+                    self.warnings.append(warning)
 
 
 class Reporter:
@@ -257,14 +339,14 @@ def _preview(images, labels, test_images, validation_rows) -> Preview:
         leaks=survey.leaks(images, test_images))
 
 
-def _map(model, images) -> Optional[np.ndarray]:
-    """float32 (n, 2): images near each other are alike to the last layer before the softmax. None
-    of fewer than four, which make no map."""
+def _map(model, images) -> Dict[str, np.ndarray]:
+    """{"map": float32 (n, 2)}: images near each other are alike to the last layer before the
+    softmax. Fewer than four make no map."""
     from keras.models import Model
     from sklearn.manifold import TSNE
 
     if len(images) < 4:
-        return None
+        return {}
     hidden = Model(model.input, model.layers[-2].output)
     batches = _filled_batches(np.arange(len(images)), MAPPED_AT_ONCE)
     answers = np.concatenate([hidden.predict_on_batch(_network_input(images[rows]))
@@ -272,7 +354,7 @@ def _map(model, images) -> Optional[np.ndarray]:
     # Its perplexity, the number of neighbours that a point is held to, must stay below the rows.
     layout = TSNE(perplexity=min(30, (len(images) - 1) / 3), init="pca", learning_rate="auto",
                   random_state=0)
-    return layout.fit_transform(answers)
+    return {"map": layout.fit_transform(answers)}
 
 
 def _activations(model, images, labels, fit_rows) -> Activations:
@@ -293,6 +375,18 @@ def _activations(model, images, labels, fit_rows) -> Activations:
     return Activations(rows, labels[rows], images[rows], {
         layer.name: output[:len(rows)].astype(np.float16)
         for layer, output in zip(layers, outputs)})
+
+
+def _end_with_the_parent() -> None:
+    """Ends this process as soon as its parent has ended, however it ended: the parent holds the
+    other end of standard input. Ctrl-C is the parent's to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def wait():
+        while os.read(0, 1024):
+            pass
+        os._exit(1)
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _only_json_on_stdout() -> Callable[..., None]:

@@ -48,13 +48,14 @@ def tiny(tmp_path_factory, sample):
     _write_csvs(sample, folder / "data")
     reports = []
     run = launch.train(folder / "data", TINY, folder / "runs", "llvm_cpu.0", False, reports.append)
-    return Tiny(folder / "data", folder / "runs", run, reports)
+    return Tiny(folder / "data", folder / "runs", TINY, run, reports)
 
 
 @dataclass(frozen=True)
 class Tiny:
     data: Path
     runs: Path
+    recipe: dict
     run: Run
     reports: list
 

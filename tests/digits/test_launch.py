@@ -76,7 +76,7 @@ def test_what_training_needs_in_between_is_cleared_away(tiny):
 def test_a_device_that_is_not_there_is_an_error_for_people(train, runs):
     with pytest.raises(TrainingError, match="opencl_nothing.7") as caught:
         train(force=True, device="opencl_nothing.7")
-    [run] = map(Run, runs.iterdir())
+    [run] = map(Run, runs.glob("*.unfinished"))
     assert run.record.status == "failed"
     assert run.record.error == str(caught.value)
     assert "Traceback" not in str(caught.value)
@@ -92,7 +92,7 @@ def test_a_crash_is_explained_and_its_log_named(train, child_dies, runs, command
     child_dies(f"echo last words >&2; {command}")
     with pytest.raises(TrainingError, match=says) as caught:
         train(force=True)
-    [run] = map(Run, runs.iterdir())
+    [run] = map(Run, runs.glob("*.unfinished"))
     assert run.record.status == "failed" and run.record.error == str(caught.value)
     log = run.folder / "log.txt"
     assert str(log) in str(caught.value) and log.read_text() == "last words\n"
@@ -110,7 +110,7 @@ def test_after_ctrl_c_the_child_is_gone_and_the_run_is_no_finished_one(train, ch
         train(force=True, report=interrupt)
     with open(sys.executable + ".pid") as file, pytest.raises(ProcessLookupError):
         os.kill(int(file.read()), 0)
-    [run] = map(Run, runs.iterdir())
+    [run] = map(Run, runs.glob("*.unfinished"))
     assert (run.record.status, run.record.error) == ("failed", "KeyboardInterrupt")
 
 
@@ -121,7 +121,7 @@ def test_without_data_the_sample_is_taken_and_said_so(tmp_path, monkeypatch, chi
     with pytest.raises(TrainingError):
         launch.train(None, {"epochs": 1}, tmp_path / "runs", None, False, said.append)
     assert said[0].startswith("No train.csv in data/: using the 1,797 digits")
-    [run] = map(Run, (tmp_path / "runs").iterdir())
+    [run] = map(Run, (tmp_path / "runs").glob("*.unfinished"))
     assert run.record.id.startswith("sample-") and run.record.data.source == "sample"
     assert (run.record.recipe.epochs, run.record.recipe.batch_size) == (1, 64)
 

@@ -1,0 +1,185 @@
+"""Killed at any moment, nothing is lost: runs and site stay whole, and the next build ends as one
+that was never interrupted, bit for bit."""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digits import launch
+from digits.launch import TrainingError
+from digits.run import Run, finished_runs
+
+# The recipe of the tiny run, which nobody has interrupted.
+RECIPE = ["--epochs", "6", "--refit-epochs", "2", "--batch-size", "8"]
+
+
+class Workplace:
+    """A folder in which `python -m report` is run, and killed."""
+
+    def __init__(self, folder: Path, data: Path):
+        self.folder, self.data = folder, data
+        folder.mkdir(exist_ok=True)
+        (folder / "report.toml").write_text("[training]\nvalidation_fraction = 0.25\n")
+
+    def start(self, command="build", *options, **popen) -> subprocess.Popen:
+        given = {"build": ["--data", str(self.data), *RECIPE, "--device", "llvm_cpu.0"],
+                 "render": []}[command]
+        return subprocess.Popen(
+            [sys.executable, "-m", "report", command, *given, *options], cwd=self.folder,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            **popen)
+
+    def finish(self, command="build", *options) -> str:
+        process = self.start(command, *options)
+        said, complained = process.communicate(timeout=300)
+        assert process.returncode == 0, complained
+        return said
+
+    def kill(self, process: subprocess.Popen, how: str) -> None:
+        """Ends a started command in a certain way, and waits until nothing of it is left."""
+        if how == "its child":
+            for child in children(process.pid):
+                os.kill(child, signal.SIGKILL)
+        elif how == "Ctrl-C":  # a terminal sends it to all
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            os.kill(process.pid, {"kill -9": signal.SIGKILL, "SIGTERM": signal.SIGTERM}[how])
+        _, complained = process.communicate(timeout=60)
+        if process.returncode == 1:
+            assert complained.startswith("error: ") and complained.count("\n") == 1, complained
+        for _ in range(100):
+            try:
+                os.killpg(process.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.05)
+        pytest.fail("the training went on without its parent")
+
+    def expect_all_whole(self, site_made: bool) -> None:
+        for run in finished_runs(self.folder / "runs"):
+            read_everything(run)
+        site = self.folder / "site"
+        assert site.exists() or not site_made
+        if site.exists():
+            for path, expected in json.loads((site / "build.json").read_text())["files"].items():
+                assert hashlib.sha256((site / path).read_bytes()).hexdigest() == expected, path
+
+
+def children(pid: int):
+    return map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
+def read_everything(run: Run) -> dict:
+    """What a run has learned, all of it; what depends on the clock left out."""
+    arrays = {**run.weights, **{f"layer {name}": array
+                                for name, array in run.activations.layers.items()}}
+    for group in (run.preview, run.predictions):
+        arrays.update({name: array for name, array in vars(group).items() if array is not None})
+    history = np.array([(epoch.loss, epoch.acc, epoch.val_loss, epoch.val_acc)
+                        for epoch in run.history])
+    return {**arrays, "history": history,
+            "submission": np.frombuffer(run.submission.read_bytes(), np.uint8)}
+
+
+def expect_same(one: Run, other: Run) -> None:
+    ours, theirs = read_everything(one), read_everything(other)
+    assert list(ours) == list(theirs)
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+
+
+def test_killed_after_its_second_epoch_a_build_goes_on_to_the_same_result(tmp_path, tiny):
+    workplace = Workplace(tmp_path / "place", tiny.data)
+    process = workplace.start()
+    for line in process.stdout:
+        if line.startswith("Fit, epoch 2 of 6"):
+            break
+    second = workplace.start()  # while the first one is at work
+    _, complained = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert complained == ("error: runs: another training is going on there; wait for its end, or "
+                          "give this one another folder with --runs\n")
+    workplace.kill(process, "kill -9")
+    workplace.expect_all_whole(site_made=False)
+    assert not finished_runs(workplace.folder / "runs")
+
+    said = workplace.finish()
+    # The third epoch may have been finished before the signal came.
+    assert "Going on after epoch" in said and "Fit, epoch 1" not in said
+    [run] = finished_runs(workplace.folder / "runs")
+    expect_same(run, tiny.run)
+    assert sorted(path.name for path in run.folder.iterdir()) == sorted(
+        path.name for path in tiny.run.folder.iterdir())
+
+
+def test_a_training_anew_that_fails_leaves_the_finished_run(tmp_path, tiny):
+    runs = shutil.copytree(tiny.runs, tmp_path / "runs")
+    with pytest.raises(TrainingError):
+        launch.train(tiny.data, tiny.recipe, runs, "opencl_nothing.0", True, lambda said: None)
+    said = []
+    run = launch.train(tiny.data, tiny.recipe, runs, None, False, said.append)
+    assert said == [f"Already trained with this data and recipe: {run.folder}"]
+    expect_same(run, tiny.run)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can mount")
+def test_a_full_disk_is_one_message_and_the_next_build_goes_on(tmp_path, tiny):
+    runs = tmp_path / "place" / "runs"
+    workplace = Workplace(tmp_path / "place", tiny.data)
+    runs.mkdir()
+    # A checkpoint has 34 MB: there is room for one, not for the one that is to replace it.
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m", "tmpfs", runs]).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        process = workplace.start()
+        _, complained = process.communicate(timeout=120)
+        assert process.returncode == 1
+        assert "cannot be written (No space left on device); free some space" in complained
+        assert complained.count("\n") == 1 and "Traceback" not in complained
+        assert not finished_runs(runs) and not (workplace.folder / "site").exists()
+        subprocess.run(["mount", "-o", "remount,size=500m", runs], check=True)
+        assert "Going on after epoch 1 of the fit" in workplace.finish()
+        expect_same(finished_runs(runs)[0], tiny.run)
+    finally:
+        subprocess.run(["umount", runs], check=True)
+
+
+@pytest.mark.slow
+def test_killed_at_sixty_random_moments(tmp_path, tiny):
+    unbroken = Workplace(tmp_path / "unbroken", tiny.data)
+    started = time.perf_counter()
+    unbroken.finish()
+    seconds = time.perf_counter() - started
+    [expected] = finished_runs(unbroken.folder / "runs")
+    expect_same(expected, tiny.run)
+
+    chance = random.Random(0)
+    workplace = Workplace(tmp_path / "place", tiny.data)
+    site_made, options, ended, resumed = False, [], 0, 0
+    for moment in range(60):
+        command = "render" if site_made and chance.random() < 0.2 else "build"
+        process = workplace.start(command, *(options if command == "build" else []))
+        try:
+            process.wait(timeout=chance.uniform(0, 4 if command == "render" else seconds * 1.1))
+        except subprocess.TimeoutExpired:
+            workplace.kill(process, chance.choice(["kill -9", "its child", "Ctrl-C", "SIGTERM"]))
+        said = process.stdout.read() if process.returncode == 0 else ""
+        resumed += "Going on after" in said
+        if process.returncode == 0 and command == "build":
+            ended, site_made, options = ended + 1, True, ["--force"]  # and all over again
+            expect_same(Run(expected.folder), finished_runs(workplace.folder / "runs")[-1])
+        workplace.expect_all_whole(site_made)
+    workplace.finish("build", "--force")
+    expect_same(finished_runs(workplace.folder / "runs")[-1], expected)
+    assert ended and resumed, (ended, resumed)
