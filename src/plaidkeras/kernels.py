@@ -8,7 +8,7 @@ where m is the last index of C and B, and k the last of A. Everything else runs 
 element, a hundred times slower. PlaidML's own gradients of convolutions and matrix products miss
 the form by the order of their indices; a transposed copy of one operand restores it, and its
 cost is small against what it saves. Loops run in the alphabetical order of the index names,
-the last innermost. On a GPU these shapes do no harm.
+the last innermost. On other devices PlaidML's own gradients of these operations are used.
 """
 
 import functools
@@ -16,8 +16,9 @@ import operator
 from typing import Sequence
 
 import numpy as np
-from plaidml.tile import Value, convert_pml_dtype_to_np
+from plaidml.tile import Operation, Shape, Value, convert_pml_dtype_to_np
 
+from plaidkeras.device import on_cpu
 from plaidkeras.graph import kernel
 
 
@@ -47,15 +48,21 @@ def filled_like(x: Value, number: float) -> Value:
         x.shape.dims)
 
 
-def transpose(x: Value, order: Sequence[int]) -> Value:
+class Transpose(Operation):
     """A copy of x whose axis i is the axis order[i] of x."""
-    source = indices("x", x.shape.ndims)
-    target = [source[axis] for axis in order]
-    return kernel(
-        "Transpose",
-        f"function (I[{listed(*source).upper()}]) -> (O) "
-        f"{{ O[{listed(*target)} : {listed(*target).upper()}] = =(I[{listed(*source)}]); }}",
-        {"I": x}, [x.shape.dims[axis] for axis in order])
+
+    def __init__(self, x: Value, order: Sequence[int]):
+        self.order = tuple(order)
+        source = indices("x", x.shape.ndims)
+        target = [source[axis] for axis in self.order]
+        super().__init__(
+            f"function (X[{listed(*source).upper()}]) -> (O) "
+            f"{{ O[{listed(*target)} : {listed(*target).upper()}] = =(X[{listed(*source)}]); }}",
+            [("X", x)],
+            [("O", Shape(x.shape.dtype, tuple(x.shape.dims[axis] for axis in self.order)))])
+
+
+transpose = Transpose.function
 
 
 def matmul(x: Value, y: Value) -> Value:
@@ -144,6 +151,8 @@ def sum_to_channels(x: Value) -> Value:
     Summing over w as a product with a matrix of ones meets the matrix kernels. One row of ones
     would do, but the kernels are ten times slower with one row than with eight.
     """
+    if not on_cpu():
+        return sum_to(x, range(x.shape.ndims - 1))
     outer = indices("a", x.shape.ndims - 2)
     return kernel(
         "SumToChannels",

@@ -15,7 +15,7 @@ from plaidkeras.device import on_cpu
 from plaidkeras.function import Function
 from plaidkeras.gradients import gradients
 from plaidkeras.graph import PhaseSwitch, compose, kernel
-from plaidkeras.kernels import channel_mean, constant, indices, listed, strided_slice
+from plaidkeras.kernels import channel_mean, constant, indices, listed, strided_slice, transpose
 
 
 stock = {}  # PlaidML's own functions, for what ours do not cover
@@ -213,7 +213,7 @@ def conv(x, kernel, strides=None, padding="valid", data_format=None, dilation_ra
     is_plain = (set(strides or ()) <= {1} and padding == "valid"
                 and set(dilation_rate or ()) <= {1} and not channelwise
                 and (data_format or K.image_data_format()) == "channels_last")
-    if is_plain and x.shape.ndims == 4 and kernel.shape.dims[2] == 1:
+    if is_plain and x.shape.ndims == 4 and kernel.shape.dims[2] == 1 and on_cpu():
         return OneChannelConvolution.function(x, kernel)
     return stock["conv"](x, kernel, strides, padding, data_format, dilation_rate, channelwise)
 
@@ -251,23 +251,9 @@ def pool(x, pool_size, strides=None, padding="valid", data_format=None, pool_mod
     return stock["pool"](x, pool_size, strides, padding, data_format, pool_mode)
 
 
-class Permute(Operation):
-    """x with its axes in another order."""
-
-    def __init__(self, x, order):
-        self.order = tuple(order)
-        source = indices("x", x.shape.ndims)
-        target = [source[axis] for axis in self.order]
-        super().__init__(
-            f"function (X[{listed(*source).upper()}]) -> (O) "
-            f"{{ O[{listed(*target)} : {listed(*target).upper()}] = =(X[{listed(*source)}]); }}",
-            [("X", x)],
-            [("O", Shape(x.shape.dtype, tuple(x.shape.dims[axis] for axis in self.order)))])
-
-
 def permute_dimensions(x, pattern):
     """x with its axes in the order that `pattern` gives."""
-    return Permute.function(x, pattern)
+    return transpose(x, pattern)
 
 
 def relu(x, alpha=0., max_value=None, threshold=0.):

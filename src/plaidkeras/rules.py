@@ -17,6 +17,7 @@ from plaidml.op import PoolMode
 from plaidml.tile import DTYPE_INFOS, Value
 
 from plaidkeras import kernels
+from plaidkeras.device import on_cpu
 from plaidkeras.graph import arguments, kernel
 from plaidkeras.stock import stock_gradient
 
@@ -186,10 +187,9 @@ def reshape(op, g):
     return kernels.reshape_like(g, operand)
 
 
-@rule("Permute", "X")
-def permute(op, g):
-    back = sorted(range(len(op.order)), key=lambda axis: op.order[axis])
-    return kernels.transpose(g, back)
+@rule("Transpose", "X")
+def transpose(op, g):
+    return kernels.transpose(g, sorted(range(len(op.order)), key=lambda axis: op.order[axis]))
 
 
 # These move or add up elements: PlaidML's own gradient moves them back.
@@ -246,7 +246,7 @@ def extreme(op, g):
 @rule("Dot", "X")
 def dot_left(op, g):
     x, y = op.operands["X"], op.operands["Y"]
-    if y.shape.ndims != 2:
+    if y.shape.ndims != 2 or not on_cpu():
         return stock_gradient(op, "X", g)
     # Both g and the result are smaller than the weights y, which stay as they are.
     rows = kernels.matmul(y, kernels.transpose(kernels.flatten_rows(g), (1, 0)))
@@ -256,14 +256,17 @@ def dot_left(op, g):
 @rule("Dot", "Y")
 def dot_right(op, g):
     x, y = op.operands["X"], op.operands["Y"]
-    if y.shape.ndims != 2:
+    if y.shape.ndims != 2 or not on_cpu():
         return stock_gradient(op, "Y", g)
     columns = kernels.transpose(kernels.flatten_rows(x), (1, 0))
     return kernels.matmul(columns, kernels.flatten_rows(g))
 
 
 def _plain_convolution(op):
-    """Dilation and padding of a convolution of stride 1 with channels last, else None."""
+    """Dilation and padding of a convolution that has a fast formulation, else None: on the CPU,
+    of stride 1, channels last."""
+    if not on_cpu():  # the formulations below are shaped for the CPU's matrix kernels
+        return None
     given = arguments(op)
     x, weights = op.operands["I"], op.operands["K"]
     window, spatial = weights.shape.dims[:-2], x.shape.dims[1:-1]

@@ -83,7 +83,7 @@ CASES = {
     "BatchFlatten I": (lambda x: K.exp(K.batch_flatten(x)), [normal(2, 3, 2)]),
     "Flatten I": (lambda x: K.exp(K.flatten(x)), [normal(2, 3)]),
     "ExpandDims IN": (lambda x: K.exp(K.expand_dims(x, 1)), [normal(2, 3)]),
-    "Permute X": (lambda x: K.permute_dimensions(x, (2, 0, 1)), [normal(2, 3, 4)]),
+    "Transpose X": (lambda x: K.permute_dimensions(x, (2, 0, 1)), [normal(2, 3, 4)]),
     "BatchDot X Y": (lambda x, y: K.batch_dot(x, y, (2, 1)), [normal(2, 3, 4), normal(2, 4, 2)]),
     "Concatenate I0 I1": (lambda x, y: K.exp(K.concatenate([x, y], axis=1)),
                           [normal(2, 3, 2), normal(2, 1, 2)]),
