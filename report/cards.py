@@ -38,7 +38,7 @@ def _draw(digits, labels, site: str, title: str, accuracy: str, of_what: str) ->
     for place, (pixels, (predicted, true)) in enumerate(zip(digits, labels)):
         x, y = left + place % COLUMNS * DIGIT, SQUARE + place // COLUMNS * DIGIT + 20
         size = DIGIT - SQUARE
-        stencil = Image.fromarray(pixels).resize((size, size), Image.NEAREST)
+        stencil = Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST)
         image.paste(INK, (x, y), stencil)
         if true != predicted:  # as the site writes it: what it read struck out, what was meant
             pen.text((x + size - 8, y), str(predicted), MUTED, _font(26), "la")
@@ -49,7 +49,7 @@ def _draw(digits, labels, site: str, title: str, accuracy: str, of_what: str) ->
     _write(pen, accuracy, MARGIN, 390, 130, BLUE, left)
     _write(pen, of_what, MARGIN, 530, 30, MUTED, left)
     buffer = io.BytesIO()
-    image.quantize(32, Image.FASTOCTREE, dither=Image.NONE).save(buffer, "PNG", optimize=True)
+    image.quantize(32, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 

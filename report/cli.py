@@ -1,6 +1,7 @@
 """The command line. Each command lives in its own module, loaded only when it is called."""
 
 import argparse
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -24,16 +25,21 @@ thing put train.csv and test.csv of https://www.kaggle.com/c/digit-recognizer/da
 def main(arguments: Optional[List[str]] = None) -> int:
     """Run one command; every expected failure is one message on stderr and an exit code."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _stop)
     try:
         import_module(f"report.commands.{options.command}").run(options)
         return 0
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         print("\nStopped.", file=sys.stderr)
-        return 130
+        return 128 + (stopped.args[0] if stopped.args else signal.SIGINT)
     except ReportError as error:  # first: to know the other classes takes a second of imports
         return _failed(error)
     except errors_for_people() as error:
         return _failed(error)
+
+
+def _stop(number, _frame):
+    raise KeyboardInterrupt(number)  # what Ctrl-C raises too: all ends are tidy
 
 
 def _failed(error: Exception) -> int:
@@ -130,6 +136,8 @@ def _training_options(parser: argparse.ArgumentParser) -> None:
                         help="PlaidML device, such as llvm_cpu.0 (default: the best that works)")
     parser.add_argument("--force", action="store_true",
                         help="train again though a finished run of the same data and recipe exists")
+    parser.add_argument("--insist", action="store_true",
+                        help="finish a training that goes wrong; its run and its site say so")
 
 
 def _site_options(parser: argparse.ArgumentParser) -> None:

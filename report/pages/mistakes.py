@@ -8,7 +8,7 @@ from report.writer import Bundle
 
 # Beyond these the page shows only the image and the two labels, so that even a network that
 # learned nothing gets a page that opens at once. Good ones misread a tenth of that.
-LARGE = 500
+LARGE = 400
 
 
 def context(study: Study, bundle: Bundle) -> MistakesContext:

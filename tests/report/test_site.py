@@ -15,6 +15,7 @@ from made import MISTAKES, TEST, VALIDATION
 from pages_as_trees import read_html, text_of
 
 from digits.run import Run, RunWriter
+from report.drawings import Drawings
 from report.errors import ReportError
 from report.pages import NOT_FOUND, PAGES, submission
 from report.render import render
@@ -101,7 +102,8 @@ def test_every_link_and_anchor_inside_the_site_resolves(made_site, read_page):
             assert not anchor or anchor in anchors[file], f"{path} links to {target}"
 
 
-def test_rendering_twice_gives_the_same_bytes(made_run, made_site, tmp_path):
+def test_rendering_twice_gives_the_same_bytes(made_run, made_site, tmp_path, monkeypatch):
+    monkeypatch.setattr("report.study.Drawings", lambda folder: Drawings())  # all drawn anew
     assert files_of(rendered(made_run, tmp_path / "again")) == files_of(made_site)
 
 
