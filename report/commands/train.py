@@ -1,5 +1,7 @@
 """`report train`: data in, a finished run out."""
 
+import sys
+
 from report import settings
 from report.progress import Terminal
 
@@ -16,10 +18,10 @@ def train(options, config: settings.Settings):
     from digits import launch
     given = {name: getattr(options, name) for name in RECIPE_OPTIONS
              if getattr(options, name) is not None}
-    terminal = Terminal()
+    terminal = Terminal(sys.stdout)
     try:
         return launch.train(data=options.data, recipe_changes={**config.training, **given},
                             runs=options.runs, device=options.device, force=options.force,
-                            report=terminal)
+                            insist=options.insist, report=terminal)
     finally:
         terminal.close()

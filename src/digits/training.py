@@ -82,6 +82,8 @@ def train(folder: Path, device_id: Optional[str], insist: bool, say: Callable[..
     writer.record(record)
     say(message=f"Device: {device.id} ({device.description}); {device.reason}")
 
+    warnings = _warnings_of_device(insist)
+
     with np.load(folder / "dataset.npz", allow_pickle=False) as arrays:
         images, labels = arrays["train_images"], arrays["train_labels"]  # uint8 (n, 28, 28), (n,)
         test_images = arrays["test_images"]                              # uint8 (m, 28, 28)
@@ -106,6 +108,7 @@ def train(folder: Path, device_id: Optional[str], insist: bool, say: Callable[..
         prediction_batches=epochs * _count(validation_rows, recipe.batch_size)
         + refit_epochs * _count(refit_validation_rows, recipe.batch_size)
         + _count(test_images, recipe.batch_size)), insist)
+    loop.warnings += warnings
     if found:
         loop.resume(found)
     if not loop.after_fit:
@@ -121,6 +124,19 @@ def train(folder: Path, device_id: Optional[str], insist: bool, say: Callable[..
     writer.activations(_activations(model, images, labels, fit_rows))
     writer.record(replace(record, status=FINISHED, seconds=loop.seconds, warnings=tuple(loop.warnings),
                           finished=datetime.now(timezone.utc).isoformat(timespec="seconds")))
+
+
+def _warnings_of_device(insist: bool) -> List[str]:
+    """Raises plaidkeras.DeviceError if the device computes wrongly; a warning for who insists."""
+    from plaidkeras import selftest
+
+    try:
+        selftest.check()
+    except plaidkeras.DeviceError as error:
+        if not insist:
+            raise
+        return [str(error)]
+    return []
 
 
 class TrainingLoop:
