@@ -14,7 +14,7 @@ from PIL import Image
 from made import MISTAKES, TEST, VALIDATION
 from pages_as_trees import read_html, text_of
 
-from digits.run import Run, RunWriter
+from digits.run import DataFacts, DeviceFacts, Run, RunWriter
 from report.drawings import Drawings
 from report.errors import ReportError
 from report.pages import NOT_FOUND, PAGES, submission
@@ -233,8 +233,15 @@ def test_every_page_of_a_sample_says_so(make_run, tmp_path, read_page):
         assert read_page(name).find(".//aside[@class='sample']") is None, name
 
 
+def test_two_tables_of_one_file_have_names_of_their_own(make_run, tmp_path):
+    digits = "sklearn.datasets.load_digits"
+    run = make_run(data=DataFacts("sample", digits, digits, 200, 40, "abcdef"))
+    page = read_html(rendered(run, tmp_path / "site") / "data.html")
+    names = [region.get("aria-label") for region in page.findall(".//div[@role='region']")]
+    assert len(names) == len(set(names)) == 3
+
+
 def test_hostile_text_is_shown_and_never_obeyed(make_run, tmp_path):
-    from digits.run import DataFacts, DeviceFacts
     hostile = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
     run = make_run(id=hostile, device=DeviceFacts(hostile, hostile, hostile),
                    versions={hostile: hostile},
