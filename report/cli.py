@@ -103,6 +103,15 @@ examples:
     serve.add_argument("--port", type=int, default=8000, metavar="PORT",
                        help="port to listen on; 0 takes a free one (default: %(default)s)")
 
+    doctor = _command(commands, "doctor", "say which devices can be used, and why not the others", """\
+Looks at Python, the packages, OpenCL and its devices; tries each device that PlaidML can use, and
+says how to mend what is wrong. Ends with exit code 1 if no device computes rightly.
+
+examples:
+  python -m report doctor
+""")
+    doctor.add_argument("--device", metavar="ID", help="try this device only (default: all)")
+
     notes = _command(commands, "notes", "copy the texts of the pages to notes/, to edit them", """\
 Copies the Markdown text at the head of each page to notes/. Texts there win over the built-in
 ones; files that exist are never overwritten. A text may name figures of the run, such as

@@ -1,0 +1,97 @@
+"""What OpenCL there is on this machine: `python -m plaidkeras.opencl` prints it as JSON.
+
+PlaidML says nothing of it. To be run in a process of its own: a driver may crash as it is loaded.
+"""
+
+import ctypes
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Dict, List, Optional
+
+# <CL/cl.h>
+PLATFORM_NAME, PLATFORM_VERSION = 0x0902, 0x0901
+DEVICE_TYPE, DEVICE_NAME, DEVICE_VENDOR, DEVICE_VERSION = 0x1000, 0x102B, 0x102C, 0x102F
+TYPE_ALL, TYPE_CPU, TYPE_GPU, TYPE_ACCELERATOR = 0xFFFFFFFF, 1 << 1, 1 << 2, 1 << 3
+
+# PlaidML opens the first of these; Linux distributions ship it in their development packages.
+LOADERS = {"darwin": ["/System/Library/Frameworks/OpenCL.framework/OpenCL"],
+           "win32": ["OpenCL.dll"]}.get(sys.platform, ["libOpenCL.so", "libOpenCL.so.1"])
+
+
+def look() -> Dict:
+    """{"loader": name or None, "icds": [...], "platforms": [{..., "devices": [...]}]}."""
+    loader = next((name for name in LOADERS if _opens(name) is None), None)
+    return {"loader": loader, "opened_by_plaidml": LOADERS[0], "icds": icds(),
+            "platforms": platforms(ctypes.CDLL(loader)) if loader else []}
+
+
+def icds() -> List[Dict]:
+    """The drivers that are registered, each with why it cannot be opened, if it cannot."""
+    if LOADERS[0] != "libOpenCL.so":
+        return []
+    named = os.environ.get("OCL_ICD_VENDORS", "/etc/OpenCL/vendors")
+    files = [Path(named)] if named.endswith(".icd") else sorted(Path(named).glob("*.icd"))
+    found = []
+    for file in files:
+        try:
+            library = file.read_text(encoding="utf-8", errors="replace").strip()
+            fault = _opens(library) if library else "the file is empty"
+        except OSError as error:
+            library, fault = "", error.strerror
+        found.append({"file": str(file), "library": library, "fault": fault})
+    return found
+
+
+def platforms(library) -> List[Dict]:
+    """All platforms with their devices, in the loader's order."""
+    return [{"name": _text(library.clGetPlatformInfo, platform, PLATFORM_NAME),
+             "version": _text(library.clGetPlatformInfo, platform, PLATFORM_VERSION),
+             "devices": [_device(library, device) for device in _ids(
+                 library.clGetDeviceIDs, ctypes.c_void_p(platform), ctypes.c_uint64(TYPE_ALL))]}
+            for platform in _ids(library.clGetPlatformIDs)]
+
+
+def _device(library, device: int) -> Dict:
+    kind = ctypes.c_uint64()
+    library.clGetDeviceInfo(ctypes.c_void_p(device), DEVICE_TYPE, ctypes.c_size_t(8),
+                            ctypes.byref(kind), None)
+    version = _text(library.clGetDeviceInfo, device, DEVICE_VERSION)  # "OpenCL 1.2 pocl ..."
+    numbers = re.search(r"(\d+)\.(\d+)", version)
+    return {"name": _text(library.clGetDeviceInfo, device, DEVICE_NAME),
+            "vendor": _text(library.clGetDeviceInfo, device, DEVICE_VENDOR),
+            "version": list(map(int, numbers.groups())) if numbers else [0, 0],
+            # A simulator is of every type at once.
+            "is_cpu": kind.value & (TYPE_CPU | TYPE_GPU | TYPE_ACCELERATOR) == TYPE_CPU}
+
+
+def _ids(function, *arguments) -> List[int]:
+    count = ctypes.c_uint32()
+    function(*arguments, ctypes.c_uint32(0), None, ctypes.byref(count))
+    found = (ctypes.c_void_p * count.value)()
+    if count.value:
+        function(*arguments, count, found, None)
+    return list(found)
+
+
+def _text(function, handle: int, key: int) -> str:
+    size = ctypes.c_size_t()
+    function(ctypes.c_void_p(handle), key, ctypes.c_size_t(0), None, ctypes.byref(size))
+    text = ctypes.create_string_buffer(size.value or 1)
+    function(ctypes.c_void_p(handle), key, size, text, None)
+    return text.value.decode(errors="replace").strip()
+
+
+def _opens(library: str) -> Optional[str]:
+    """Why a library cannot be opened; None if it can."""
+    try:
+        ctypes.CDLL(library)
+    except OSError as error:
+        return str(error)
+    return None
+
+
+if __name__ == "__main__":
+    print(json.dumps(look()))
