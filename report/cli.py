@@ -112,6 +112,35 @@ examples:
 """)
     doctor.add_argument("--device", metavar="ID", help="try this device only (default: all)")
 
+    check = _command(commands, "check", "verify the site before others see it", """\
+Looks for dead links and anchors, changed or missing files, requests to other servers, addresses
+that break under a sub-path, hidden files, links, sizes that GitHub refuses, and a submission that
+is not the run's. Changes nothing.
+
+examples:
+  python -m report check
+""")
+    publish = _command(commands, "publish", "put the site on the branch that GitHub Pages serves", """\
+Checks the site, commits it to a branch of its own and pushes that, with ghp-import. Your working
+tree and your other branches are left alone.
+
+examples:
+  python -m report publish
+  python -m report publish --sample          though it shows the bundled sample
+""")
+    for command in (check, publish):
+        _output_option(command)
+        _runs_option(command)
+    _notes_option(publish)
+    publish.add_argument("--remote", default="origin", metavar="NAME",
+                         help="the git remote (default: %(default)s)")
+    publish.add_argument("--branch", default="gh-pages", metavar="NAME",
+                         help="the branch (default: %(default)s)")
+    publish.add_argument("--sample", action="store_true",
+                         help="publish a site of the bundled sample")
+    publish.add_argument("--insist", action="store_true",
+                         help="publish a site of a training that went wrong")
+
     notes = _command(commands, "notes", "copy the texts of the pages to notes/, to edit them", """\
 Copies the Markdown text at the head of each page to notes/. Texts there win over the built-in
 ones; files that exist are never overwritten. A text may name figures of the run, such as
@@ -157,6 +186,10 @@ def _site_options(parser: argparse.ArgumentParser) -> None:
 def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE",
                         help="settings file (default: report.toml, if there is one)")
+    _runs_option(parser)
+
+
+def _runs_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
                         help="folder of the runs (default: %(default)s)")
 

@@ -1,0 +1,47 @@
+"""`report check`: is the site whole, and fit to be published?"""
+
+import json
+from pathlib import Path
+from typing import List
+
+from report import formats
+from report.errors import ReportError
+from report.site_check import faults
+from report.writer import MARKER
+
+
+def run(options) -> None:
+    check(options.output, options.runs)
+    print(f"{options.output}: whole, and fit to be published.")
+
+
+def check(site: Path, runs: Path):
+    """The run that a site shows. Prints each fault; raises ReportError if there is any."""
+    shown = shown_run(site, runs)
+    found: List[str] = list(faults(site, shown))
+    for fault in found:
+        print(fault)
+    if found:
+        raise ReportError(f"{site}: has {formats.plural(len(found), 'fault')}, listed above.")
+    return shown
+
+
+def made_from(site: Path) -> dict:
+    """What a site was made from, as its build.json says."""
+    try:
+        return dict(json.loads((site / MARKER).read_text(encoding="utf-8"))["made_from"])
+    except FileNotFoundError:
+        raise ReportError(f"{site}: holds no site yet. Make one with: python -m report build") from None
+    except (ValueError, KeyError, TypeError):
+        raise ReportError(f"{site / MARKER}: damaged, or of an older version. Build the site again "
+                          "with: python -m report build") from None
+
+
+def shown_run(site: Path, runs: Path):
+    from digits.run import finished_runs
+    fingerprint = made_from(site)["run"]
+    for run in reversed(finished_runs(runs)):
+        if run.record.fingerprint == fingerprint:
+            return run
+    raise ReportError(f"{site}: its run is not in {runs}/, so it cannot be checked against it. Build "
+                      "the site again with: python -m report build")

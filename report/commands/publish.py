@@ -1,0 +1,77 @@
+"""`report publish`: the site onto a branch that GitHub Pages serves."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from ghp_import import GhpError, ghp_import
+
+from report import sources
+from report.commands.check import check, made_from
+from report.errors import ReportError
+
+
+def run(options) -> None:
+    _refuse_stale(options.output, options.runs, options.notes)
+    shown = check(options.output, options.runs)
+    if shown.record.data.source == "sample" and not options.sample:
+        raise ReportError(f"{options.output}: shows the bundled sample, not Kaggle's data. Publish "
+                          "it all the same with --sample")
+    if shown.record.warnings and not options.insist:
+        raise ReportError(f"{options.output}: shows a training that went wrong "
+                          f"({shown.record.warnings[0]}). Publish it all the same with --insist")
+    address = _git("remote", "get-url", options.remote)
+    _refuse_foreign_branch(options.remote, options.branch)
+    try:
+        ghp_import(str(options.output), remote=options.remote, branch=options.branch, push=True,
+                   mesg=f"The report of {shown.record.id}", nojekyll=True)
+    except (GhpError, subprocess.CalledProcessError) as error:
+        raise ReportError(f"{options.remote}: would not take the branch {options.branch}: {error}. "
+                          "Fetch it and look at what others pushed there.") from None
+    print(f"Published on the branch {options.branch} of {address}")
+    print(f"Its address: {pages_address(address)}")
+
+
+def _refuse_stale(site: Path, runs: Path, notes: Path) -> None:
+    from digits.run import latest
+    made, newest = made_from(site), latest(runs)
+    for name, present, what in (
+            ("run", newest.record.fingerprint, f"the run {newest.record.id} is newer"),
+            ("sources", sources.fingerprint(), "this program has changed since"),
+            ("notes", sources.of_notes(notes), f"the texts in {notes}/ have changed since")):
+        if made.get(name) != present:
+            raise ReportError(f"{site}: is stale: {what}. Write it anew with: python -m report "
+                              "render")
+
+
+def _refuse_foreign_branch(remote: str, branch: str) -> None:
+    """A branch that holds something else than a site of this program is not written over."""
+    there = _git("ls-remote", "--heads", remote, branch)
+    if not there:
+        return
+    _git("fetch", "--quiet", remote, f"+refs/heads/{branch}:refs/remotes/{remote}/{branch}")
+    if "build.json" not in _git("ls-tree", "--name-only", f"{remote}/{branch}").splitlines():
+        raise ReportError(f"{remote}: its branch {branch} holds something else than a site of this "
+                          "program (no build.json). Delete it there, or choose another with --branch")
+
+
+def pages_address(remote: str) -> str:
+    """Where GitHub Pages serves a remote; of other hosts only they can tell."""
+    github = re.search(r"github\.com[:/]([^/]+)/(.+?)(?:\.git)?/?$", remote)
+    if not github:
+        return "see the settings of the host's pages"
+    owner, name = github[1].lower(), github[2]
+    return f"https://{owner}.github.io/" + ("" if name.lower() == f"{owner}.github.io" else f"{name}/")
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              encoding="utf-8", errors="replace", check=True)
+    except FileNotFoundError:
+        raise ReportError("git is not installed; publishing needs it.") from None
+    except subprocess.CalledProcessError as error:
+        why = (error.stderr.strip().splitlines() or ["no word why"])[-1]
+        raise ReportError(f"git {' '.join(arguments)}: {why}. Is this a git repository with a "
+                          "remote? Add one with: git remote add origin ADDRESS") from None
+    return done.stdout.strip()

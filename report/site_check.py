@@ -1,0 +1,160 @@
+"""Is a built site fit to be published? Each fault is a line that names its file."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path, PurePosixPath
+from typing import Dict, Iterator, List, Set, Tuple
+from urllib.parse import unquote, urlsplit
+
+from report.writer import MARKER
+
+DOWNLOAD = "downloads/submission.csv"
+LARGEST_FILE, LARGEST_SITE = 100_000_000, 1_000_000_000  # bytes; what GitHub Pages takes
+# Attributes by which a page makes the browser fetch something, rather than offer a link.
+FETCHING = {"src", "srcset", "poster", "data"}
+STYLE_ADDRESS = re.compile(r"""url\(\s*['"]?([^'")]+)|@import\s+['"]([^'"]+)""")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An address in a page or stylesheet, and whether a browser fetches it unasked."""
+
+    address: str
+    fetched: bool
+
+
+def faults(site: Path, run) -> Iterator[str]:
+    """What is wrong with a site that is to show `run`. The site is only read."""
+    links = [path for path in sorted(site.rglob("*")) if path.is_symlink()]
+    for path in links:
+        yield f"{path}: is a symbolic link, which a published site cannot hold; delete it"
+    files = {path.relative_to(site).as_posix(): path for path in sorted(site.rglob("*"))
+             if path.is_file() and path not in links}
+    yield from _unlike_what_was_built(site, files)
+    yield from _names_and_sizes(site, files)
+    pages = {name: _Page(path) for name, path in files.items() if name.endswith(".html")}
+    for name in files:
+        references = (pages[name].references if name in pages else
+                      _of_style(files[name]) if name.endswith(".css") else [])
+        for reference in references:
+            yield from _faults_of(site, name, reference, files, pages)
+    if "404.html" not in files:
+        yield f"{site}/404.html: is missing; build the site again"
+    yield from _another_submission(site, files, run)
+
+
+def _unlike_what_was_built(site: Path, files: Dict[str, Path]) -> Iterator[str]:
+    built = json.loads((site / MARKER).read_text(encoding="utf-8"))["files"]
+    for name, expected in built.items():
+        if name not in files:
+            yield f"{site / name}: is missing; build the site again"
+        elif hashlib.sha256(files[name].read_bytes()).hexdigest() != expected:
+            yield f"{site / name}: was changed after it was built; build the site again"
+
+
+def _names_and_sizes(site: Path, files: Dict[str, Path]) -> Iterator[str]:
+    for name, path in files.items():
+        hidden = [part for part in PurePosixPath(name).parts
+                  if part.startswith(".") and name != ".nojekyll"]
+        if hidden:
+            yield f"{path}: is hidden; what is published should be meant to be seen. Delete it"
+        if any(part.startswith("_") for part in PurePosixPath(name).parts) \
+                and ".nojekyll" not in files:
+            yield f"{path}: GitHub Pages leaves out names with an underscore; rename it"
+        if path.stat().st_size > LARGEST_FILE:
+            yield f"{path}: has more than {LARGEST_FILE:,} bytes, which GitHub refuses"
+    if sum(path.stat().st_size for path in files.values()) > LARGEST_SITE:
+        yield f"{site}: has more than {LARGEST_SITE:,} bytes in all, which GitHub Pages refuses"
+
+
+def _faults_of(site: Path, name: str, reference: Reference, files: Dict[str, Path],
+               pages: Dict[str, "_Page"]) -> Iterator[str]:
+    where, address = site / name, reference.address
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        yield f"{where}: {address!r} is no address"
+        return
+    if parts.scheme == "data":
+        return
+    if parts.scheme or parts.netloc:
+        if reference.fetched:
+            yield f"{where}: fetches {address[:80]!r} from elsewhere; a site must hold all it shows"
+        elif parts.scheme not in ("http", "https", "mailto"):
+            yield f"{where}: links to {address[:80]!r}, which is no web address"
+        return
+    if parts.path.startswith("/"):
+        yield f"{where}: {address!r} starts at the server's top and breaks under a sub-path"
+        return
+    target = _resolved(name, unquote(parts.path))
+    if target not in files:
+        yield f"{where}: {address!r} leads to nothing"
+    elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids:
+        yield f"{where}: {address!r} names a place that {target} does not have"
+
+
+def _resolved(name: str, path: str) -> str:
+    """The file that a relative path leads to from a file; "" outside the site."""
+    if not path:
+        return name
+    steps: List[str] = list(PurePosixPath(name).parent.parts)
+    for step in path.split("/"):
+        if step == "..":
+            if not steps:
+                return ""
+            steps.pop()
+        elif step not in ("", "."):
+            steps.append(step)
+    return "/".join([*steps, "index.html"] if path.endswith(("/", ".")) else steps)
+
+
+def _another_submission(site: Path, files: Dict[str, Path], run) -> Iterator[str]:
+    if DOWNLOAD not in files:
+        yield f"{site / DOWNLOAD}: is missing; build the site again"
+    elif files[DOWNLOAD].read_bytes() != run.submission.read_bytes():
+        yield (f"{site / DOWNLOAD}: is not the submission of the run, {run.submission}; "
+               "build the site again")
+
+
+class _Page(HTMLParser):
+    """The addresses in a page, and the places in it that an address may name."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.references: List[Reference] = []
+        self.ids: Set[str] = {"", "top"}
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attributes: List[Tuple[str, str]]) -> None:
+        for name, value in attributes:
+            value = value or ""
+            if name in ("id", "name"):
+                self.ids.add(value)
+            elif name == "srcset":
+                self._add(*(each.split()[0] for each in value.split(",") if each.split()))
+            elif name in FETCHING or (name == "href" and tag == "link" and not _is_told(attributes)):
+                self._add(value.strip())
+            elif name == "href":
+                self.references.append(Reference(value.strip(), fetched=False))
+            elif name == "style":
+                self.references += _in_style(value)
+
+    def _add(self, *addresses: str) -> None:
+        self.references += [Reference(address, fetched=True) for address in addresses]
+
+
+def _is_told(attributes) -> bool:
+    """Whether a <link> only tells something, such as the page's own published address."""
+    return dict(attributes).get("rel") in ("canonical", "alternate", "license", "author")
+
+
+def _of_style(path: Path) -> List[Reference]:
+    return _in_style(path.read_text(encoding="utf-8"))
+
+
+def _in_style(text: str) -> List[Reference]:
+    return [Reference((first or second).strip(), fetched=True)
+            for first, second in STYLE_ADDRESS.findall(text)]

@@ -1,0 +1,158 @@
+"""`report check` and `report publish`, on real sites and a real git remote."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from report import cli
+from report.commands.publish import pages_address
+
+
+@pytest.fixture
+def built(make_run, tmp_path, monkeypatch):
+    """A folder with a run and its site."""
+    make_run("runs/kaggle-01")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["render"]) == 0
+    return tmp_path
+
+
+@pytest.fixture
+def repository(built):
+    """The folder as a git repository, with a bare remote."""
+    subprocess.run(["git", "init", "-q", "--bare", "remote.git"], check=True)
+    for command in ("init -q -b main", "config user.name Ada", "config user.email ada@example.org",
+                    "remote add origin remote.git", "commit -q --allow-empty -m Start",
+                    "push -q origin main"):
+        subprocess.run(["git", *command.split()], check=True)
+    return built
+
+
+def published(folder):
+    names = subprocess.check_output(["git", "-C", folder / "remote.git", "ls-tree", "-r",
+                                     "--name-only", "gh-pages"], text=True)
+    return set(names.split())
+
+
+def test_a_built_site_has_no_fault(built, capsys):
+    assert cli.main(["check"]) == 0, capsys.readouterr()
+    assert "site: whole, and fit to be published." in capsys.readouterr().out
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("markup, says", [
+    ('<a href="gone.html">x</a>', "'gone.html' leads to nothing"),
+    ('<a href="../gone.html">x</a>', "'../gone.html' leads to nothing"),
+    ('<a href="data.html#gone">x</a>', "'data.html#gone' names a place that data.html does not"),
+    ('<a href="/data.html">x</a>', "'/data.html' starts at the server's top"),
+    ('<a href="javascript:alert(1)">x</a>', "which is no web address"),
+    ('<img src="https://example.org/x.png">', "fetches 'https://example.org/x.png' from elsewhere"),
+    ('<img src="//example.org/x.png">', "fetches '//example.org/x.png' from elsewhere"),
+    ('<img srcset="gone.png 2x">', "'gone.png' leads to nothing"),
+    ('<link rel="stylesheet" href="https://example.org/x.css">', "from elsewhere"),
+    ('<p style="background: url(https://example.org/x)">', "from elsewhere")])
+def test_what_is_wrong_in_a_page_is_named(built, capsys, markup, says):
+    edit(built / "site" / "index.html", "</body>", f"{markup}</body>")
+    assert cli.main(["check"]) == 1
+    told = capsys.readouterr()
+    assert f"site/index.html: {says}" in told.out or says in told.out
+    assert "site/index.html: was changed after it was built" in told.out
+    assert told.err.startswith("error: site: has ") and "listed above" in told.err
+
+
+def test_what_is_wrong_with_the_files_is_named(built, capsys):
+    site = built / "site"
+    (site / "404.html").unlink()
+    (site / ".env").write_text("SECRET=1")
+    (site / "way-out").symlink_to(built)
+    (site / "downloads" / "submission.csv").write_text("ImageId,Label\n1,1\n")
+    (site / "more.css").write_text("@import 'https://example.org/x.css';")
+    with open(site / "huge.bin", "wb") as file:
+        file.truncate(100_000_001)
+    assert cli.main(["check"]) == 1
+    told = capsys.readouterr().out
+    for says in ("404.html: is missing", ".env: is hidden", "way-out: is a symbolic link",
+                 "is not the submission of the run, runs/kaggle-01/submission.csv",
+                 "more.css: fetches", "huge.bin: has more than 100,000,000 bytes"):
+        assert says in told
+
+
+def test_no_site_and_a_site_without_its_run_are_said_so(built, capsys):
+    assert cli.main(["check", "--output", "nowhere"]) == 1
+    assert "nowhere: holds no site yet" in capsys.readouterr().err
+    shutil.rmtree(built / "runs")
+    assert cli.main(["check"]) == 1
+    assert "its run is not in runs/" in capsys.readouterr().err
+
+
+def test_publish_puts_the_site_on_a_branch_of_its_own(repository, capsys):
+    assert cli.main(["publish"]) == 0, capsys.readouterr()
+    told = capsys.readouterr().out
+    assert "Published on the branch gh-pages of remote.git" in told
+    files = {path.relative_to(repository / "site").as_posix()
+             for path in (repository / "site").rglob("*") if path.is_file()}
+    assert published(repository) == files and ".nojekyll" in files
+    branch = subprocess.check_output(["git", "branch", "--show-current"], text=True).strip()
+    assert branch == "main"
+    assert cli.main(["publish"]) == 0  # and again, over its own
+
+
+def test_publish_refuses_with_the_reason_and_pushes_nothing(repository, make_run, capsys):
+    def refused(*options):
+        assert cli.main(["publish", *options]) == 1
+        heads = subprocess.check_output(["git", "ls-remote", "--heads", "remote.git", "gh-pages"])
+        assert not heads
+        return capsys.readouterr().err
+
+    assert "git remote get-url nobody" in refused("--remote", "nobody")
+    (repository / "site" / "data.html").unlink()
+    assert "listed above" in refused()
+    assert cli.main(["render"]) == 0
+    make_run("runs/newer", fingerprint="other", finished="2030-01-01T00:00:00+00:00")
+    assert "is stale: the run newer is newer" in refused()
+    assert cli.main(["render"]) == 0
+    make_run("runs/sampled", source="sample", fingerprint="third",
+             finished="2031-01-01T00:00:00+00:00")
+    assert cli.main(["render"]) == 0
+    assert "shows the bundled sample" in refused()
+    make_run("runs/wrong", warnings=("the loss became nan",), fingerprint="fourth",
+             finished="2032-01-01T00:00:00+00:00")
+    assert cli.main(["render"]) == 0
+    assert "went wrong (the loss became nan). Publish it all the same with --insist" in refused()
+
+
+def test_publish_says_a_sample_may_be_published_if_asked(repository, make_run, capsys):
+    make_run("runs/sampled", source="sample", fingerprint="third",
+             finished="2031-01-01T00:00:00+00:00")
+    assert cli.main(["render"]) == 0
+    assert cli.main(["publish", "--sample"]) == 0, capsys.readouterr()
+    assert "index.html" in published(repository)
+
+
+def test_a_branch_with_something_else_is_left_alone(repository, capsys):
+    subprocess.run(["git", "push", "-q", "origin", "main:gh-pages"], check=True)
+    assert cli.main(["publish"]) == 1
+    assert "holds something else than a site of this program" in capsys.readouterr().err
+    assert published(repository) == set()
+
+
+def test_texts_that_changed_after_the_site_was_built_make_it_stale(repository, capsys):
+    (repository / "notes").mkdir()
+    (repository / "notes" / "data.md").write_text("Mine.")
+    assert cli.main(["publish"]) == 1
+    assert "is stale: the texts in notes/ have changed since" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("remote, address", [
+    ("git@github.com:Ada/digits.git", "https://ada.github.io/digits/"),
+    ("https://github.com/Ada/digits", "https://ada.github.io/digits/"),
+    ("https://github.com/ada/ada.github.io.git", "https://ada.github.io/"),
+    ("/srv/git/digits.git", "see the settings of the host's pages")])
+def test_the_address_of_the_pages(remote, address):
+    assert pages_address(remote) == address
