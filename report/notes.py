@@ -14,6 +14,9 @@ from report.facts import Facts
 from report.paths import BUILT_IN_NOTES
 
 
+LONGEST = 100_000  # characters
+
+
 def render(name: str, facts: Facts, folder: Path) -> Markup:
     """The note `name` as HTML: from `folder` if it has one, else the built-in text."""
     path = folder / f"{name}.md"
@@ -23,7 +26,13 @@ def render(name: str, facts: Facts, folder: Path) -> Markup:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise ReportError(f"{path}: not UTF-8 text. Save it as UTF-8.") from None
-    return Markup(_markdown().convert(fill_in(text, facts, path)))
+    if len(text) > LONGEST:
+        raise ReportError(f"{path}: has {len(text):,} characters; at most {LONGEST:,} are taken.")
+    filled = fill_in(text, facts, path)
+    try:
+        return Markup(_markdown().convert(filled))
+    except RecursionError:
+        raise ReportError(f"{path}: lists or quotes in it are nested too deep.") from None
 
 
 def fill_in(text: str, facts: Facts, path: Path) -> str:
@@ -38,8 +47,9 @@ def fill_in(text: str, facts: Facts, path: Path) -> str:
     except TemplateSyntaxError as error:
         raise ReportError(f"{path}, line {error.lineno}: {error.message}. To show braces as they "
                           "are, write {{ '{{' }}.") from None
-    except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
-        raise ReportError(f"{path}: cannot be filled in: {error}.") from None
+    except (TemplateError, ArithmeticError, TypeError, ValueError, MemoryError,
+            RecursionError) as error:
+        raise ReportError(f"{path}: cannot be filled in: {str(error) or type(error).__name__}.") from None
 
 
 def _refuse_unknown(tree: nodes.Template, known: dict, path: Path) -> None:

@@ -14,6 +14,7 @@ else:
     import tomli as tomllib
 
 DEFAULT = Path("report.toml")
+LONGEST_TEXT = 1_000  # characters; such texts are drawn on cards and repeated on every page
 _WORDS = {str: "text in quotes", int: "a whole number", float: "a number"}
 
 
@@ -45,7 +46,7 @@ def load(path: Optional[Path]) -> Settings:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ReportError(f"{path}: there is no such file. Check the path given to --config.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReportError(f"{path}: not valid TOML: {error}.") from None
     known = {"report": SiteSettings, "training": Recipe}
     for name, table in tables.items():
@@ -70,3 +71,6 @@ def _check(path: Path, table: str, values: dict, types: dict) -> None:
         if isinstance(value, bool) or not isinstance(value, accepted):
             raise ReportError(f"{path}: {key} in [{table}] must be {_WORDS[wanted]}, "
                               f"but is {value!r}.")
+        if wanted is str and len(value) > LONGEST_TEXT:
+            raise ReportError(f"{path}: {key} in [{table}] has {len(value):,} characters; at most "
+                              f"{LONGEST_TEXT:,} are taken.")

@@ -23,9 +23,10 @@ import zipfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -187,7 +188,7 @@ class Run:
             raw["recipe"] = Recipe(**raw["recipe"])
             raw["device"] = DeviceFacts(**raw["device"]) if raw["device"] else None
             raw["warnings"] = tuple(raw.get("warnings", ()))
-            return Record(**raw)
+            return _checked(Record(**raw))
 
     @property
     def submission(self) -> Path:
@@ -201,6 +202,8 @@ class Run:
             header, *rows = csv.reader(file)
             if header != names:
                 raise ValueError(f"the header is {','.join(header)}, expected {','.join(names)}")
+            if not rows:
+                raise ValueError("it holds no epoch")
             return [Epoch(stage, int(epoch), *map(float, numbers))
                     for stage, epoch, *numbers in rows]
 
@@ -222,7 +225,13 @@ class Run:
 
     @cached_property
     def predictions(self) -> Predictions:
-        return self._arrays("predictions.npz", lambda arrays: Predictions(**arrays))
+        def made(arrays):
+            for name, rows in (("validation", len(self.preview.validation_rows)),
+                               ("test", self.record.data.test_rows)):
+                if arrays[name].shape != (rows, 10):
+                    raise ValueError(f"{name} is {arrays[name].shape}, expected {(rows, 10)}")
+            return Predictions(**arrays)
+        return self._arrays("predictions.npz", made)
 
     @cached_property
     def activations(self) -> Activations:
@@ -260,6 +269,34 @@ def _run_in(folder: Path) -> Optional[Run]:
         return None
 
 
+def _checked(record: Record) -> Record:
+    """The record, if all in it is of the type that Record and its parts say. Raises ValueError."""
+    for part in filter(None, (record, record.data, record.recipe, record.device)):
+        for name, kind in get_type_hints(type(part)).items():
+            if not _is_of(getattr(part, name), kind):
+                raise ValueError(f"{name} is {str(getattr(part, name))[:40]!r}")
+    times = [record.started, *filter(None, [record.finished])]
+    for time in times:
+        datetime.fromisoformat(time)
+    if record.status == FINISHED and None in (record.device, record.seconds, record.finished):
+        raise ValueError("it is finished without a device or a time")
+    return record
+
+
+def _is_of(value, kind) -> bool:
+    """Whether a value that JSON gave is of an annotation's type."""
+    outer, inner = get_origin(kind), get_args(kind)
+    if outer is Union:  # Optional
+        return any(_is_of(value, each) for each in inner)
+    if outer is dict:
+        return isinstance(value, dict) and all(_is_of(each, inner[1]) for each in value.values())
+    if outer is tuple:
+        return isinstance(value, tuple) and all(_is_of(each, inner[0]) for each in value)
+    if kind is float:
+        return isinstance(value, (int, float))
+    return isinstance(value, kind)
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[Path]:
     """Says in a RunError which file could not be read."""
@@ -268,7 +305,7 @@ def _reading(path: Path) -> Iterator[Path]:
     except FileNotFoundError:
         raise RunError(f"{path}: not found; is {path.parent} a finished run?") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, csv.Error,
-            zipfile.BadZipFile, zlib.error) as error:
+            zipfile.BadZipFile, zlib.error, RecursionError, MemoryError, OverflowError) as error:
         raise RunError(f"{path}: damaged ({error}); delete {path.parent} and train again") from None
 
 

@@ -11,7 +11,7 @@ from digits.run import (FINISHED, FIT, TRAINING, Activations, DataFacts, DeviceF
 
 RECORD = Record(
     id="kaggle-0123456789", status=TRAINING, recipe=Recipe(epochs=3), fingerprint="01" * 32,
-    data=DataFacts("kaggle", "train.csv", "test.csv.gz", 42_000, 28_000, "ab" * 32),
+    data=DataFacts("kaggle", "train.csv", "test.csv.gz", 42_000, 3, "ab" * 32),
     versions={"keras": "2.2.4"}, started="2020-01-01T00:00:00+00:00")
 HISTORY = [Epoch(FIT, 1, 0.123456789012345, 0.5, 0.25, 0.75, 12.5),
            Epoch(FIT, 2, 1e-05, 1.0, 0.2, 0.8, 11.0)]
@@ -26,7 +26,7 @@ def folder(tmp_path):
     writer.model(LAYERS, "{}")
     writer.weights({"conv1/kernel": np.ones((3, 3), np.float32), "conv1/bias": np.zeros(3)})
     writer.preview(preview())
-    writer.predictions(Predictions(np.full((2, 10), 0.1), np.full((3, 10), 0.1)))
+    writer.predictions(Predictions(np.full((1, 10), 0.1), np.full((3, 10), 0.1)))
     writer.activations(Activations(np.array([4]), np.array([7]), np.zeros((1, 28, 28), np.uint8), {
         "conv1": np.ones((1, 26, 26, 32), np.float16), "dense1": np.ones((1, 256), np.float16)}))
     writer.submission("ImageId,Label\n1,7\n")
@@ -41,7 +41,7 @@ def test_a_run_comes_back_as_it_was_written(folder):
     assert list(run.weights) == ["conv1/kernel", "conv1/bias"]
     for name, array in vars(preview()).items():
         np.testing.assert_array_equal(getattr(run.preview, name), array)
-    assert run.predictions.validation.shape == (2, 10)
+    assert run.predictions.validation.shape == (1, 10)
     assert run.predictions.test.shape == (3, 10)
     assert run.activations.labels == [7]
     assert list(run.activations.layers) == ["conv1", "dense1"]
