@@ -1,11 +1,14 @@
 """Gathers a site in memory, then puts it in place whole."""
 
+import ctypes
 import hashlib
 import json
 import os
 import shutil
 from pathlib import Path, PurePosixPath
 from typing import Dict, Optional, Union
+
+from filelock import FileLock, Timeout
 
 from report.errors import ReportError
 
@@ -42,6 +45,15 @@ class Bundle:
         Files in it that an earlier build did not write, such as a CNAME, are kept.
         """
         output = output.resolve()
+        output.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(output.with_name(f".{output.name}.lock"), timeout=0):
+                self._write(output)
+        except Timeout:
+            raise ReportError(f"{output}: another build is writing this site; wait for its end, or "
+                              "choose another folder with --output.") from None
+
+    def _write(self, output: Path) -> None:
         partial = output.with_name(f".{output.name}.partial")
         previous = output.with_name(f".{output.name}.previous")
         if previous.exists() and not output.exists():
@@ -55,14 +67,25 @@ class Bundle:
             target.write_bytes(content)
         if output.exists():
             _copy_others(output, partial, ours)
-            output.rename(previous)
-        os.replace(partial, output)
-        shutil.rmtree(previous, ignore_errors=True)
+        if not (output.exists() and _exchanged(partial, output)):
+            if output.exists():
+                output.rename(previous)
+            os.replace(partial, output)
+        for replaced in (partial, previous):
+            shutil.rmtree(replaced, ignore_errors=True)
 
     def _marker(self) -> bytes:
         hashes = {path: hashlib.sha256(self.files[path]).hexdigest() for path in sorted(self.files)}
         marker = {"generator": "plaidml-report", "made_from": self.made_from, "files": hashes}
         return json.dumps(marker, indent=1).encode() + b"\n"
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step, so that there is a site at every moment. Only Linux can."""
+    here, exchange = -100, 2  # AT_FDCWD of <fcntl.h>, RENAME_EXCHANGE of <linux/fs.h>
+    rename = getattr(ctypes.CDLL(None), "renameat2", None) if os.name == "posix" else None
+    return rename is not None and not rename(here, os.fsencode(one), here, os.fsencode(other),
+                                             exchange)
 
 
 def _files_of_earlier_build(output: Path) -> set:

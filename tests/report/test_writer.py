@@ -1,6 +1,9 @@
 import json
+import sys
+import threading
 
 import pytest
+from filelock import FileLock
 
 from report.errors import ReportError
 from report.writer import MARKER, Bundle
@@ -39,7 +42,7 @@ def test_a_new_site_replaces_the_old_one_whole(tmp_path):
     bundle(index="one", old="x").write(tmp_path / "site")
     bundle(index="two").write(tmp_path / "site")
     assert names(tmp_path / "site") == [MARKER, "index.html"]
-    assert names(tmp_path) == ["site"]
+    assert names(tmp_path) == [".site.lock", "site"]
 
 
 def test_an_empty_folder_is_taken(tmp_path):
@@ -83,4 +86,28 @@ def test_a_build_stopped_between_the_two_renames_is_mended(tmp_path):
     (tmp_path / "site").rename(tmp_path / ".site.previous")
     bundle(index="two").write(tmp_path / "site")
     assert names(tmp_path / "site") == ["CNAME", MARKER, "index.html"]
-    assert names(tmp_path) == ["site"]
+    assert names(tmp_path) == [".site.lock", "site"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can exchange folders")
+def test_there_is_a_whole_site_at_every_moment_of_a_build(tmp_path):
+    """Somebody who looks all the time sees the old site or the new one, never none."""
+    seen, done = set(), threading.Event()
+
+    def look():
+        while not done.is_set():
+            seen.add((tmp_path / "site").exists())
+    bundle(page="old").write(tmp_path / "site")
+    looking = threading.Thread(target=look)
+    looking.start()
+    for build in range(50):
+        bundle(page=str(build)).write(tmp_path / "site")
+    done.set()
+    looking.join()
+    assert seen == {True}
+
+
+def test_two_builds_do_not_write_one_site_at_once(tmp_path):
+    with FileLock(tmp_path / ".site.lock"), pytest.raises(ReportError, match="another build is"):
+        bundle(page="second").write(tmp_path / "site")
+    assert not (tmp_path / "site").exists()
