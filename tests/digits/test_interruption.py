@@ -19,6 +19,7 @@ from digits import launch
 from digits.launch import TrainingError
 from digits.run import Run, finished_runs
 
+MOMENTS = 60
 # The recipe of the tiny run, which nobody has interrupted.
 RECIPE = ["--epochs", "6", "--refit-epochs", "2", "--batch-size", "8"]
 
@@ -45,8 +46,9 @@ class Workplace:
         assert process.returncode == 0, complained
         return said
 
-    def kill(self, process: subprocess.Popen, how: str) -> None:
-        """Ends a started command in a certain way, and waits until nothing of it is left."""
+    def kill(self, process: subprocess.Popen, how: str) -> str:
+        """Ends a started command in a certain way, and waits until nothing of it is left; what it
+        has said."""
         if how == "its child":
             for child in children(process.pid):
                 os.kill(child, signal.SIGKILL)
@@ -54,14 +56,14 @@ class Workplace:
             os.killpg(process.pid, signal.SIGINT)
         else:
             os.kill(process.pid, {"kill -9": signal.SIGKILL, "SIGTERM": signal.SIGTERM}[how])
-        _, complained = process.communicate(timeout=60)
+        said, complained = process.communicate(timeout=60)
         if process.returncode == 1:
             assert complained.startswith("error: ") and complained.count("\n") == 1, complained
         for _ in range(100):
             try:
                 os.killpg(process.pid, 0)
             except ProcessLookupError:
-                return
+                return said
             time.sleep(0.05)
         pytest.fail("the training went on without its parent")
 
@@ -167,14 +169,15 @@ def test_killed_at_sixty_random_moments(tmp_path, tiny):
     chance = random.Random(0)
     workplace = Workplace(tmp_path / "place", tiny.data)
     site_made, options, ended, resumed = False, [], 0, 0
-    for moment in range(60):
+    for _ in range(MOMENTS):
         command = "render" if site_made and chance.random() < 0.2 else "build"
         process = workplace.start(command, *(options if command == "build" else []))
         try:
-            process.wait(timeout=chance.uniform(0, 4 if command == "render" else seconds * 1.1))
+            said, _ = process.communicate(
+                timeout=chance.uniform(0, 4 if command == "render" else seconds * 1.1))
         except subprocess.TimeoutExpired:
-            workplace.kill(process, chance.choice(["kill -9", "its child", "Ctrl-C", "SIGTERM"]))
-        said = process.stdout.read() if process.returncode == 0 else ""
+            said = workplace.kill(
+                process, chance.choice(["kill -9", "its child", "Ctrl-C", "SIGTERM"]))
         resumed += "Going on after" in said
         if process.returncode == 0 and command == "build":
             ended, site_made, options = ended + 1, True, ["--force"]  # and all over again
