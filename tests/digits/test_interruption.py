@@ -19,7 +19,7 @@ from digits import launch
 from digits.launch import TrainingError
 from digits.run import Run, finished_runs
 
-MOMENTS = 60
+MOMENTS = int(os.environ.get("REPORT_KILLS", "60"))  # a quarter of an hour; CI takes fewer
 # The recipe of the tiny run, which nobody has interrupted.
 RECIPE = ["--epochs", "6", "--refit-epochs", "2", "--batch-size", "8"]
 
@@ -158,7 +158,7 @@ def test_a_full_disk_is_one_message_and_the_next_build_goes_on(tmp_path, tiny):
 
 
 @pytest.mark.slow
-def test_killed_at_sixty_random_moments(tmp_path, tiny):
+def test_killed_at_random_moments_nothing_is_lost(tmp_path, tiny):
     unbroken = Workplace(tmp_path / "unbroken", tiny.data)
     started = time.perf_counter()
     unbroken.finish()
@@ -185,4 +185,4 @@ def test_killed_at_sixty_random_moments(tmp_path, tiny):
         workplace.expect_all_whole(site_made)
     workplace.finish("build", "--force")
     expect_same(finished_runs(workplace.folder / "runs")[-1], expected)
-    assert ended and resumed, (ended, resumed)
+    assert resumed and (ended or MOMENTS < 60), (ended, resumed)
