@@ -28,7 +28,8 @@ def curves(name: str, label: str, epochs: List[int], learned: List[float],
            validation: List[float], best: int, percent: bool) -> str:
     """A measure over the epochs, on the rows learned from and on the validation rows."""
     with _axes() as (figure, axes):
-        axes.plot(epochs, learned, color=MUTED, linewidth=1.4, label="rows learned from")
+        axes.plot(epochs, learned, color=MUTED, linewidth=1.4, label="rows learned from",
+                  marker="o" if len(epochs) == 1 else "")  # a line of one point shows nothing
         axes.plot(epochs, validation, color=ACCENT, linewidth=2.2, label="validation rows")
         value = validation[epochs.index(best)]
         axes.plot([best], [value], "o", color=ACCENT, markersize=7)
@@ -127,7 +128,7 @@ class _axes:
 def _epochs_across(axes) -> None:
     from matplotlib.ticker import MaxNLocator
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, nbins=8))
 
 
 def _percent_across(axes) -> None:

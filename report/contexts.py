@@ -29,7 +29,8 @@ class Page:
 
 @dataclass(frozen=True)
 class Site:
-    """What every page says of the whole: `sample` asks for the banner on each of them."""
+    """What every page says of the whole: `sample` asks for the banner on each of them, `warnings`
+    are what went wrong in a training that was finished all the same."""
 
     title: str
     author: str
@@ -37,6 +38,7 @@ class Site:
     base_url: str
     pages: Sequence[Page]
     sample: bool
+    warnings: Sequence[str]
     run_id: str
     finished: str
     device: str

@@ -41,6 +41,7 @@ def _pages(plans: List[Plan], studied: Study, notes_folder: Path) -> List[contex
 def _site(settings: SiteSettings, studied: Study, pages: List[contexts.Page]) -> contexts.Site:
     record = studied.run.record
     return contexts.Site(**asdict(settings), pages=pages, sample=studied.sample,
+                         warnings=record.warnings,
                          run_id=record.id, finished=record.finished,
                          device=record.device.description)
 

@@ -233,6 +233,13 @@ def test_every_page_of_a_sample_says_so(make_run, tmp_path, read_page):
         assert read_page(name).find(".//aside[@class='sample']") is None, name
 
 
+def test_every_page_says_what_went_wrong_in_the_training(make_run, tmp_path):
+    site = rendered(make_run(warnings=["the accuracy stayed at <chance>"]), tmp_path / "site")
+    for name in set(NAMES) - {"runs"}:
+        banner = read_html(site / f"{name}.html").find(".//aside[@class='sample']")
+        assert "the accuracy stayed at <chance>" in text_of(banner), name
+
+
 def test_two_tables_of_one_file_have_names_of_their_own(make_run, tmp_path):
     digits = "sklearn.datasets.load_digits"
     run = make_run(data=DataFacts("sample", digits, digits, 200, 40, "abcdef"))
