@@ -100,6 +100,7 @@ def expect_same(one: Run, other: Run) -> None:
         np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_killed_after_its_second_epoch_a_build_goes_on_to_the_same_result(tmp_path, tiny):
     workplace = Workplace(tmp_path / "place", tiny.data)
     process = workplace.start()

@@ -7,6 +7,8 @@ import pytest
 
 from digits import network
 
+pytestmark = pytest.mark.slow  # the reference is evaluated a hundred times
+
 BATCH, STEP, EPSILON = 8, 1e-6, 1e-3
 
 
