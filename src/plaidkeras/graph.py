@@ -11,7 +11,6 @@ import inspect
 from typing import Dict, List, Optional
 
 import plaidml
-from plaidml import tile
 from plaidml.tile import Operation, Shape, Value
 
 TEST, TRAIN = 0, 1

@@ -76,12 +76,9 @@ def moments(x: Value):
     return mean, channel_mean(squares)
 
 
-def _gamma_or_one(gamma, like):
-    return constant(np.ones(like.shape.dims, dtype=K.dtype(like))) if gamma is None else gamma
-
-
-def _beta_or_zero(beta, like):
-    return constant(np.zeros(like.shape.dims, dtype=K.dtype(like))) if beta is None else beta
+def _or_filled(vector, number, like):
+    """A scale or shift (c,), or where a layer goes without it, the number that changes nothing."""
+    return constant(np.full(like.shape.dims, number, K.dtype(like))) if vector is None else vector
 
 
 def normalize_batch_in_training(x, gamma, beta, reduction_axes, epsilon=1e-3):
@@ -90,7 +87,7 @@ def normalize_batch_in_training(x, gamma, beta, reduction_axes, epsilon=1e-3):
         return stock["normalize_batch_in_training"](x, gamma, beta, reduction_axes, epsilon)
     mean, variance = moments(x)
     normalized = BatchNormalization.function(
-        x, mean, variance, _gamma_or_one(gamma, mean), _beta_or_zero(beta, mean), epsilon)
+        x, mean, variance, _or_filled(gamma, 1, mean), _or_filled(beta, 0, mean), epsilon)
     return normalized, mean, variance
 
 
@@ -99,7 +96,7 @@ def batch_normalization(x, mean, var, beta, gamma, axis=-1, epsilon=1e-3):
     if mean.shape.ndims != 1:
         return stock["batch_normalization"](x, mean, var, beta, gamma, axis, epsilon)
     return Normalization.function(
-        x, mean, var, _gamma_or_one(gamma, mean), _beta_or_zero(beta, mean), epsilon)
+        x, mean, var, _or_filled(gamma, 1, mean), _or_filled(beta, 0, mean), epsilon)
 
 
 class MovingAverage(Operation):
@@ -139,12 +136,12 @@ class Softmax(Operation):
         self.logits = x
         outer = indices("x", x.shape.ndims - 1)
         inputs, row = listed(*outer, "k"), listed(*outer, "z")
-        ranges = listed(*outer).upper()
+        ranges = listed(*outer, "1").upper()
         super().__init__(
             f"""function (X[{inputs.upper()}]) -> (O) {{
-                    M[{row} : {listed(ranges, '1') if outer else '1'}] = >(X[{inputs}]);
+                    M[{row} : {ranges}] = >(X[{inputs}]);
                     E = exp(X - M);
-                    S[{row} : {listed(ranges, '1') if outer else '1'}] = +(E[{inputs}]);
+                    S[{row} : {ranges}] = +(E[{inputs}]);
                     O = E / S;
                 }}""", [("X", x)], [("O", x.shape)])
 

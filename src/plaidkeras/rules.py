@@ -60,25 +60,17 @@ RULES["Negate", "I"] = lambda op, g: -g
 RULES["Identity", "I"] = RULES["Identity", "X"] = lambda op, g: g
 
 
-@rule("Maximum", "L")
-def maximum_left(op, g):
-    # Equal operands share the gradient, as they do in PyTorch.
-    return elementwise("MaximumLeft", "G * (L > R ? 1.0 : (L < R ? 0.0 : 0.5))", G=g, **op.operands)
+def _chosen(operand, other, wins):
+    """The rule for one operand of a maximum or minimum: the gradient goes to the one that `wins`,
+    and equal operands share it, as they do in PyTorch."""
+    loses = {">": "<", "<": ">"}[wins]
+    mask = f"({operand} {wins} {other} ? 1.0 : ({operand} {loses} {other} ? 0.0 : 0.5))"
+    return lambda op, g: elementwise(f"{op.name}Gradient", f"G * {mask}", G=g, **op.operands)
 
 
-@rule("Maximum", "R")
-def maximum_right(op, g):
-    return elementwise("MaximumRight", "G * (R > L ? 1.0 : (R < L ? 0.0 : 0.5))", G=g, **op.operands)
-
-
-@rule("Minimum", "L")
-def minimum_left(op, g):
-    return elementwise("MinimumLeft", "G * (L < R ? 1.0 : (L > R ? 0.0 : 0.5))", G=g, **op.operands)
-
-
-@rule("Minimum", "R")
-def minimum_right(op, g):
-    return elementwise("MinimumRight", "G * (R < L ? 1.0 : (R > L ? 0.0 : 0.5))", G=g, **op.operands)
+for name, wins in (("Maximum", ">"), ("Minimum", "<")):
+    RULES[name, "L"] = _chosen("L", "R", wins)
+    RULES[name, "R"] = _chosen("R", "L", wins)
 
 
 @rule("Pow", "I")

@@ -84,7 +84,6 @@ def test_only_what_is_served_asks_for_changes(address, made_site):
 
 
 def test_an_open_page_reloads_when_a_note_changes(made_run, browser, tmp_path, monkeypatch):
-    from pathlib import Path
     from report.render import render
     from report.settings import SiteSettings
     monkeypatch.setattr(serve, "SECONDS_BETWEEN_LOOKS", 0.05)
