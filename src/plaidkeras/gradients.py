@@ -4,14 +4,17 @@ The walk happens when a program is compiled, since only then the learning phase 
 with it the branch that the loss was computed by.
 """
 
+import collections
+import functools
+import operator
 import warnings
 from typing import List, Optional, Set
 
 from plaidml.tile import Operation, Value
 
 from plaidkeras.graph import Deferred, expansion, kind, needs
-from plaidkeras.kernels import filled_like, unbroadcast
-from plaidkeras.rules import NOT_DIFFERENTIABLE, PLAIDMLS_OWN, RULES, ZERO
+from plaidkeras.kernels import add_line, filled_like, unbroadcast
+from plaidkeras.rules import NOT_DIFFERENTIABLE, PLAIDMLS_OWN, RULES, ZERO, Line
 from plaidkeras.stock import stock_gradient
 
 
@@ -47,28 +50,41 @@ def walk(loss: Value, variables: List[Value], phase: Optional[int]) -> List[Valu
     """Go back from the loss through every operation that leads to a variable, once each."""
     order = _operations_behind(loss, phase)
     leading = _values_leading_to(variables, order, phase)
-    gradient = {loss.key: filled_like(loss, 1.0)}
-
-    def add(value: Value, contribution: Value) -> None:
-        known = gradient.get(value.key)
-        gradient[value.key] = contribution if known is None else known + contribution
+    contributions = collections.defaultdict(list)  # to the gradient of each value, by its key
+    contributions[loss.key].append(filled_like(loss, 1.0))
 
     for operation in reversed(order):
         stands_for = expansion(operation, phase)
         if stands_for:
             for name, value in stands_for.items():
-                if operation.outputs[name].key in gradient:
-                    add(value, gradient[operation.outputs[name].key])
+                contributions[value.key] += contributions[operation.outputs[name].key]
             continue
         output = operation.sole_output()
-        if output.key not in gradient:
+        if not contributions[output.key]:
             continue
+        g = total(contributions[output.key])
         for name, operand in operation.operands.items():
             if operand.key in leading:
-                contribution = rule_for(operation, name)(operation, gradient[output.key])
+                contribution = rule_for(operation, name)(operation, g)
+                if isinstance(contribution, Value):
+                    contribution = unbroadcast(contribution, operand)
                 if contribution is not ZERO:
-                    add(operand, unbroadcast(contribution, operand))
-    return [gradient[v.key] if v.key in gradient else filled_like(v, 0.0) for v in variables]
+                    contributions[operand.key].append(contribution)
+    return [total(contributions[v.key]) if contributions[v.key] else filled_like(v, 0.0)
+            for v in variables]
+
+
+def total(contributions) -> Value:
+    """The sum of Values and Lines; all Lines together are one pass over their tensor."""
+    values = [each for each in contributions if isinstance(each, Value)]
+    lines = [each for each in contributions if isinstance(each, Line)]
+    gradient = functools.reduce(operator.add, values) if values else None
+    if not lines:
+        return gradient
+    slope = functools.reduce(operator.add, (line.slope for line in lines))
+    shift = functools.reduce(operator.add, (line.shift for line in lines))
+    x = lines[0].x
+    return add_line(filled_like(x, 0.0) if gradient is None else gradient, x, slope, shift)
 
 
 def _operations_behind(loss: Value, phase: Optional[int]) -> List[Operation]:

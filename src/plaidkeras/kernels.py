@@ -145,33 +145,63 @@ def scale_channels(x: Value, scale: Value) -> Value:
                   {"X": x, "Scale": scale}, x.shape.dims)
 
 
-def sum_to_channels(x: Value) -> Value:
-    """The sum of x (..., w, c) over all axes but the last.
+def channel_sum_code(total: str, tensor: str, rank: int) -> str:
+    """Tile code that makes `total` (c,), the sum of `tensor` (..., w, c) over all axes but the last.
 
-    Summing over w as a product with a matrix of ones meets the matrix kernels. One row of ones
-    would do, but the kernels are ten times slower with one row than with eight.
+    Summing over w as a product with a matrix of ones meets the CPU's matrix kernels. One row of
+    ones would do, but the kernels are ten times slower with one row than with eight. `tensor` has
+    to be read with its sizes W and C named.
     """
+    outer = indices("a", rank - 2)
     if not on_cpu():
-        return sum_to(x, range(x.shape.ndims - 1))
-    outer = indices("a", x.shape.ndims - 2)
-    return kernel(
-        "SumToChannels",
-        f"function (I[{listed(*outer, 'W').upper()}, C]) -> (O) {{"
-        f"  First[w : W] = =(I[{listed(*['0'] * len(outer), 'w')}, 0]);"
-        f"  One = (First < 0.0 ? 1.0 : 1.0);"
-        f"  Ones[m, w : 8, W] = =(One[w]);"
-        f"  P[{listed(*outer, 'm')}, c : {listed(*outer, '8').upper()}, C] ="
-        f"    +(Ones[m, w] * I[{listed(*outer, 'w')}, c]);"
-        f"  O[c : C] = +(P[{listed(*outer, '0')}, c]);"
-        f"}}", {"I": x}, x.shape.dims[-1:])
+        return f"{total}[c : C] = +({tensor}[{listed(*outer, 'w')}, c]);"
+    return (f"First[w : W] = =({tensor}[{listed(*['0'] * len(outer), 'w')}, 0]);"
+            f"One = (First < 0.0 ? 1.0 : 1.0);"
+            f"Ones[m, w : 8, W] = =(One[w]);"
+            f"Part[{listed(*outer, 'm')}, c : {listed(*outer, '8').upper()}, C] ="
+            f"  +(Ones[m, w] * {tensor}[{listed(*outer, 'w')}, c]);"
+            f"{total}[c : C] = +(Part[{listed(*outer, '0')}, c]);")
 
 
-def channel_mean(x: Value) -> Value:
-    """The mean of x (..., c) over all axes but the last."""
-    sizes = indices("X", x.shape.ndims)
-    return kernel("ChannelMean", f"function (S, X[{listed(*sizes)}]) -> (O) "
-                                 f"{{ O = S / ({'*'.join(sizes[:-1])}); }}",
-                  {"S": sum_to_channels(x), "X": x}, x.shape.dims[-1:])
+def channel_sizes(x: Value) -> str:
+    """Names for the sizes of x (..., w, c) as `channel_sum_code` wants them."""
+    return listed(*indices("A", x.shape.ndims - 2), "W", "C")
+
+
+def rows_per_channel(x: Value) -> str:
+    """Tile code for how many elements of x there are a channel."""
+    return "(" + " * ".join([*indices("A", x.shape.ndims - 2), "W"]) + ")"
+
+
+def divide_by_rows(vector: Value, x: Value) -> Value:
+    """vector (c,) over the number of elements that x (..., c) has a channel."""
+    return kernel("DivideByRows", f"function (V, X[{channel_sizes(x)}]) -> (O) "
+                                  f"{{ O = V / {rows_per_channel(x)}; }}",
+                  {"V": vector, "X": x}, vector.shape.dims)
+
+
+def sum_to_channels(x: Value) -> Value:
+    """The sum of x (..., c) over all axes but the last, made once for all who ask."""
+    if "channel_sums" not in vars(x):
+        x.channel_sums = kernel(
+            "SumToChannels", f"function (I[{channel_sizes(x)}]) -> (O) "
+                             f"{{ {channel_sum_code('O', 'I', x.shape.ndims)} }}",
+            {"I": x}, x.shape.dims[-1:])
+    return x.channel_sums
+
+
+def add_line(gradient: Value, x: Value, slope: Value, shift: Value) -> Value:
+    """gradient + slope * x + shift, for gradient and x (..., c), slope and shift (c,).
+
+    x is read by a choice that depends on the gradient, though both its branches are x: PlaidML
+    fuses an operation into the kernel before it only if it reads what that kernel made.
+    """
+    return kernel("AddLine", """function (G, X, Slope[C], Shift[C]) -> (O) {
+                      S[c : C] = =(Slope[c]);
+                      T[c : C] = =(Shift[c]);
+                      Y = (G < 0.0 ? X : X);
+                      O = T + (S * Y + G);
+                  }""", {"G": gradient, "X": x, "Slope": slope, "Shift": shift}, x.shape.dims)
 
 
 def unbroadcast(gradient: Value, operand: Value) -> Value:
@@ -189,21 +219,20 @@ def unbroadcast(gradient: Value, operand: Value) -> Value:
     return gradient
 
 
-def strided_slice(x: Value, strides, offsets) -> Value:
-    """Every stride-th row and column of x (n, h, w, c), from the offsets on.
+def strided_slice(x: Value, diagonal: Value, strides, offsets) -> Value:
+    """Every stride-th row and column of x (n, h, w, c), from the offsets on, times diagonal (c, c).
 
-    It is written as a product with the identity matrix, because a plain copy of a slice runs
+    It is written as a product with a diagonal matrix, because a plain copy of a slice runs
     element by element.
     """
     n, height, width, channels = x.shape.dims
-    identity = np.eye(channels, dtype=convert_pml_dtype_to_np(x.shape.dtype))
     rows, columns = height // strides[0], width // strides[1]
     return kernel(
         "StridedSlice",
         f"function (I[N, H, W, C], E[C, C]) -> (O) {{"
         f"  O[n, i, j, c : N, {rows}, {columns}, C] = +(I[n, {strides[0]}*i + {offsets[0]},"
         f"    {strides[1]}*j + {offsets[1]}, k] * E[k, c]);"
-        f"}}", {"I": x, "E": constant(identity)}, (n, rows, columns, channels))
+        f"}}", {"I": x, "E": diagonal}, (n, rows, columns, channels))
 
 
 def conv_input_gradient(dy: Value, weights: Value, dims, dilation, padding) -> Value:
@@ -226,23 +255,39 @@ def conv_input_gradient(dy: Value, weights: Value, dims, dilation, padding) -> V
         f"}}", {"G": dy, "K": weights}, dims)
 
 
+GROUP = 16  # images whose activations stay in a core's cache together
+
+
 def conv_kernel_gradient(x: Value, dy: Value, dims, dilation, padding) -> Value:
     """The gradient of a convolution of stride 1 with respect to its weights.
 
     x (n, *spatial, c), dy (n, *spatial, d), channels last; `dims` (*window, c, d).
+
+    Each place of the window sums over the whole batch, which fits into no cache: it is summed in
+    groups of images that do. Where dy's last spatial axis is even the matrix kernels sum along
+    it, since the copy of x for that stays within an image; else along the images of a group.
     """
     rank = len(dilation)
     i, a = indices("i", rank), indices("a", rank)
-    h = [f"H{axis}" for axis in range(rank)]
-    at = [f"i{axis} + {dilation[axis]}*a{axis} - {padding[axis]}" for axis in range(rank)]
+    # Copies run with the index that is first in the alphabet innermost: rows, channels, columns.
+    x_at = [*indices("b", rank - 1), "d"]
+    x_ranges = indices("X", rank)
+    window_at = [f"i{axis} + {dilation[axis]}*a{axis} - {padding[axis]}" for axis in range(rank)]
     window = [str(dim) for dim in dims[:rank]]
+    image = f"{GROUP}*g + r"
+    if dy.shape.dims[rank] % 2 == 0:
+        copy, ranges = ["n", *x_at[:-1], "c", x_at[-1]], ["N", *x_ranges[:-1], "C", x_ranges[-1]]
+        place = [image, *window_at[:-1], "c", window_at[-1]]
+    else:
+        copy, ranges = [*x_at, "c", "n"], [*x_ranges, "C", "N"]
+        place = [*window_at, "c", image]
     return kernel(
         "ConvKernelGradient",
-        f"function (X[N, {listed(*h)}, C], G[N, {listed(*i).upper()}, D]) -> (O) {{"
-        f"  T[{listed(*indices('h', rank))}, c, n : {listed(*h)}, C, N] ="
-        f"    =(X[n, {listed(*indices('h', rank))}, c]);"
-        f"  O[{listed(*a)}, c, d : {listed(*window)}, C, D] ="
-        f"    +(T[{listed(*at)}, c, n] * G[n, {listed(*i)}, d]);"
+        f"function (X[N, {listed(*x_ranges)}, C], G[N, {listed(*i).upper()}, D]) -> (O) {{"
+        f"  T[{listed(*copy)} : {listed(*ranges)}] = =(X[n, {listed(*x_at)}, c]);"
+        f"  P[g, {listed(*a)}, c, d : (N + {GROUP - 1}) / {GROUP}, {listed(*window)}, C, D] ="
+        f"    +(T[{listed(*place)}] * G[{image}, {listed(*i)}, d]), r < {GROUP};"
+        f"  O[{listed(*a)}, c, d : {listed(*window)}, C, D] = +(P[g, {listed(*a)}, c, d]);"
         f"}}", {"X": x, "G": dy}, dims)
 
 
@@ -268,30 +313,30 @@ def max_pool_input_gradient(x: Value, y: Value, dy: Value, window, strides, padd
         f"}}", {"X": x, "Y": y, "G": dy, "R": constant(ranks)}, x.shape.dims)
 
 
-def tiled_max_pool_input_gradient(y: Value, slices: Sequence[Value], dy: Value, dims,
-                                  window) -> Value:
+def tiled_max_pool_input_gradient(y: Value, slices: Sequence[Value], dy: Value, dims, window,
+                                  diagonal: Value) -> Value:
     """The gradient of layers.MaxPool with respect to its input, whose shape is `dims`.
 
-    The place of the first maximum decides, window by window. With an axis a place, the spreading
-    is one element-wise operation: (n, i, 1, j, 1, c) against the places (rows, 1, columns, 1).
+    The place of the first maximum decides, window by window. The gradients that each place takes
+    lie in one tensor (rows, columns, n, i, j, c); a product with the diagonal matrix puts them
+    back among each other, and what follows fuses with it.
     """
     names = indices("S", len(slices))
     rows, columns = window
     first = f"{len(slices) - 1}.0"
     for place, name in reversed(list(enumerate(names[:-1]))):
         first = f"({name} == Y ? {place}.0 : {first})"
-    places = np.arange(len(slices)).reshape(rows, 1, columns, 1)
+    places = np.arange(len(slices), dtype=convert_pml_dtype_to_np(y.shape.dtype))
     return kernel(
         "TiledMaxPoolInputGradient",
-        f"""function (Y[N, I, J, C], G, {listed(*names)}, Places) -> (O) {{
+        f"""function (Y[N, I, J, C], G, {listed(*names)}, Places, E[C, C]) -> (O) {{
                 First = {first};
-                F = reshape(First, N, I, 1, J, 1, C);
-                D = reshape(G, N, I, 1, J, 1, C);
-                M = D * (F == Places ? 1.0 : 0.0);
-                O = reshape(M, N, {rows} * I, {columns} * J, C);
+                T = G * (First == Places ? 1.0 : 0.0);
+                O[n, {rows}*i + a, {columns}*j + b, c : N, {rows} * I, {columns} * J, C] =
+                    +(T[a, b, n, i, j, k] * E[k, c]);
             }}""",
-        {"Y": y, "G": dy, **dict(zip(names, slices)),
-         "Places": constant(places.astype(convert_pml_dtype_to_np(y.shape.dtype)))}, dims)
+        {"Y": y, "G": dy, **dict(zip(names, slices)), "E": diagonal,
+         "Places": constant(places.reshape(rows, columns, 1, 1, 1, 1))}, dims)
 
 
 def one_channel_conv_kernel_gradient(x: Value, dy: Value, dims) -> Value:

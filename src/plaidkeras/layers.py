@@ -14,8 +14,9 @@ from plaidml.tile import Operation, Shape, Value
 from plaidkeras.device import on_cpu
 from plaidkeras.function import Function
 from plaidkeras.gradients import gradients
-from plaidkeras.graph import PhaseSwitch, compose, kernel
-from plaidkeras.kernels import channel_mean, constant, indices, listed, strided_slice, transpose
+from plaidkeras.graph import PhaseSwitch, compose, kernel, kind
+from plaidkeras.kernels import (channel_sizes, channel_sum_code, constant, indices, listed,
+                                rows_per_channel, strided_slice, transpose)
 
 
 stock = {}  # PlaidML's own functions, for what ours do not cover
@@ -55,25 +56,37 @@ class Normalization(Operation):
             [("O", x.shape)])
 
 
-class BatchNormalization(Normalization):
-    """Normalization by the moments of x itself, whose gradient they are part of.
+class ChannelMean(Operation):
+    """The mean of x (..., c) over all axes but the last: (c,)."""
 
-    PlaidML composes it of smaller operations and differentiates them wrongly: its gradient for x
-    is off by a constant a channel, on every device.
+    def __init__(self, x):
+        super().__init__(
+            f"""function (X[{channel_sizes(x)}]) -> (O) {{
+                    {channel_sum_code("Sum", "X", x.shape.ndims)}
+                    O = Sum / {rows_per_channel(x)};
+                }}""", [("X", x)], [("O", Shape(x.shape.dtype, x.shape.dims[-1:]))])
+
+
+class ChannelVariance(Operation):
+    """The variance of x (..., c) over all axes but the last, whose mean is given: both (c,).
+
+    Squared deviations from the mean take a pass over x of their own. Behind a relu, where the
+    mean is of the size of the deviation, E[x^2] - E[x]^2 loses nothing that matters, and the
+    squares are made as part of the kernel that makes x.
     """
 
-
-def moments(x: Value):
-    """Mean and variance of x (..., c) over all axes but the last: two of (c,).
-
-    The variance is taken from squared deviations in a second pass: E[x^2] - E[x]^2 cancels.
-    """
-    mean = channel_mean(x)
-    squares = kernel("SquaredDeviations", """function (X, Mean[C]) -> (O) {
-                         M[c : C] = =(Mean[c]);
-                         O = (X - M) * (X - M);
-                     }""", {"X": x, "Mean": mean}, x.shape.dims)
-    return mean, channel_mean(squares)
+    def __init__(self, x, mean):
+        is_rectified = x.source is not None and kind(x.source.op) == "Relu"
+        squares = "X * X" if is_rectified else "(X - M) * (X - M)"
+        correction = "Mean * Mean" if is_rectified else "0.0"
+        super().__init__(
+            f"""function (X[{channel_sizes(x)}], Mean[C]) -> (O) {{
+                    M[c : C] = =(Mean[c]);
+                    Squares = {squares};
+                    {channel_sum_code("Sum", "Squares", x.shape.ndims)}
+                    O = max(Sum / {rows_per_channel(x)} - {correction}, 0.0);
+                }}""", [("X", x), ("Mean", mean)],
+            [("O", Shape(x.shape.dtype, x.shape.dims[-1:]))])
 
 
 def _or_filled(vector, number, like):
@@ -82,11 +95,16 @@ def _or_filled(vector, number, like):
 
 
 def normalize_batch_in_training(x, gamma, beta, reduction_axes, epsilon=1e-3):
-    """The normalized x with the mean and the variance that it was normalized by."""
+    """The normalized x with the mean and the variance that it was normalized by.
+
+    PlaidML composes the same of other operations and differentiates it wrongly: its gradient for
+    x is off by a constant a channel, on every device.
+    """
     if sorted(reduction_axes) != list(range(x.shape.ndims - 1)):
         return stock["normalize_batch_in_training"](x, gamma, beta, reduction_axes, epsilon)
-    mean, variance = moments(x)
-    normalized = BatchNormalization.function(
+    mean = ChannelMean.function(x)
+    variance = ChannelVariance.function(x, mean)
+    normalized = Normalization.function(
         x, mean, variance, _or_filled(gamma, 1, mean), _or_filled(beta, 0, mean), epsilon)
     return normalized, mean, variance
 
@@ -97,6 +115,26 @@ def batch_normalization(x, mean, var, beta, gamma, axis=-1, epsilon=1e-3):
         return stock["batch_normalization"](x, mean, var, beta, gamma, axis, epsilon)
     return Normalization.function(
         x, mean, var, _or_filled(gamma, 1, mean), _or_filled(beta, 0, mean), epsilon)
+
+
+def _normalization(x):
+    """The Normalization that x is the output of, else None."""
+    made_by = x.source and x.source.op
+    return made_by if isinstance(made_by, Normalization) else None
+
+
+def _in_both_phases(function):
+    """Let a function of a tensor see what a layer put there for each learning phase."""
+    @functools.wraps(function)
+    def apply(x, *arguments, **keywords):
+        switch = x.source and x.source.op
+        if isinstance(switch, PhaseSwitch) and any(
+                _normalization(switch.operands[phase]) for phase in "TE"):
+            phase, train, test = switch.operands.values()
+            return PhaseSwitch.function(phase, apply(train, *arguments, **keywords),
+                                        apply(test, *arguments, **keywords))
+        return function(x, *arguments, **keywords)
+    return apply
 
 
 class MovingAverage(Operation):
@@ -204,38 +242,59 @@ class OneChannelConvolution(Operation):
             [("O", Shape(x.shape.dtype, (n, height - rows + 1, width - columns + 1, filters)))])
 
 
+@_in_both_phases
 def conv(x, kernel, strides=None, padding="valid", data_format=None, dilation_rate=None,
          channelwise=False):
     """Convolution of any rank; K.conv1d, conv2d and conv3d come here."""
-    is_plain = (set(strides or ()) <= {1} and padding == "valid"
-                and set(dilation_rate or ()) <= {1} and not channelwise
+    is_valid = (padding == "valid" and not channelwise and on_cpu()
                 and (data_format or K.image_data_format()) == "channels_last")
-    if is_plain and x.shape.ndims == 4 and kernel.shape.dims[2] == 1 and on_cpu():
+    if is_valid and _normalization(x):
+        return _conv_of_normalized(_normalization(x), kernel, strides, padding, data_format,
+                                   dilation_rate)
+    if (is_valid and set(strides or ()) <= {1} and set(dilation_rate or ()) <= {1}
+            and x.shape.ndims == 4 and kernel.shape.dims[2] == 1):
         return OneChannelConvolution.function(x, kernel)
     return stock["conv"](x, kernel, strides, padding, data_format, dilation_rate, channelwise)
 
 
+def _conv_of_normalized(normalization, kernel, *arguments):
+    """The convolution of scale * x + shift as one of x itself, with other weights and a bias.
+
+    No normalized tensor is written or read, and the gradients of mean and variance come from
+    those of the weights instead of sums over the tensor.
+    """
+    x, mean, variance, gamma, beta = normalization.operands.values()
+    scale = gamma / K.sqrt(variance + normalization.epsilon)
+    shift = beta - mean * scale
+    bias = K.sum(kernel * K.expand_dims(shift, 1), axis=list(range(kernel.shape.ndims - 1)))
+    # The bias goes first: what is made between a convolution and its sum would keep them apart.
+    return bias + conv(x, kernel * K.expand_dims(scale, 1), *arguments)
+
+
 class MaxPool(Operation):
-    """A 2-D max pool, channels last, whose windows tile the image without overlap.
+    """A 2-D max pool of signs * x, channels last, whose windows tile the image without overlap.
 
     It is the largest of its slices, one for each place of a window. They are operands, so that
-    forward and backward share them; what depends on x through them is part of its rule.
+    forward and backward share them; what depends on x through them is part of its rule. signs
+    (c,) holds 1 and -1.
     """
 
-    def __init__(self, x, window):
+    def __init__(self, x, signs, window):
         self.window = tuple(window)
         rows, columns = self.window
         n, height, width, channels = x.shape.dims
-        slices = [strided_slice(x, self.window, (row, column))
+        self.diagonal = signs * constant(np.eye(channels, dtype=K.dtype(x)))
+        slices = [strided_slice(x, self.diagonal, self.window, (row, column))
                   for row in range(rows) for column in range(columns)]
         names = indices("S", len(slices))
         largest = functools.reduce(lambda a, b: f"max({a}, {b})", names)
-        super().__init__(f"function (X, {listed(*names)}) -> (O) {{ O = {largest}; }}",
-                         [("X", x), *zip(names, slices)],
+        super().__init__(f"function (X, Signs, {listed(*names)}) -> (O) {{ O = {largest}; }}",
+                         [("X", x), ("Signs", signs), *zip(names, slices)],
                          [("O", Shape(x.shape.dtype,
                                       (n, height // rows, width // columns, channels)))])
 
 
+@_in_both_phases
 def pool(x, pool_size, strides=None, padding="valid", data_format=None, pool_mode="max"):
     """Pooling of any rank; K.pool2d and K.pool3d come here."""
     tiles = (x.shape.ndims == 4 and pool_mode == "max" and tuple(strides) == tuple(pool_size)
@@ -243,9 +302,25 @@ def pool(x, pool_size, strides=None, padding="valid", data_format=None, pool_mod
              and all(isinstance(dim, int) and dim % size == 0
                      for dim, size in zip(x.shape.dims[1:3], pool_size)))
     # Slicing costs a product with a channels x channels matrix.
-    if tiles and x.shape.dims[3] <= 256 and on_cpu():
-        return MaxPool.function(x, pool_size)
-    return stock["pool"](x, pool_size, strides, padding, data_format, pool_mode)
+    if not (tiles and x.shape.dims[3] <= 256 and on_cpu()):
+        return stock["pool"](x, pool_size, strides, padding, data_format, pool_mode)
+    if _normalization(x):
+        return _pool_of_normalized(_normalization(x), pool_size)
+    return MaxPool.function(x, constant(np.ones(x.shape.dims[3:], K.dtype(x))), pool_size)
+
+
+def _pool_of_normalized(normalization, window):
+    """The max pool of a normalized x as the normalization of a pooled x, of a smaller tensor.
+
+    The largest of scale * x + shift is at the largest x, or where scale is negative at the
+    largest -x.
+    """
+    x, mean, variance, gamma, beta = normalization.operands.values()
+    scale = gamma / K.sqrt(variance + normalization.epsilon)
+    signs = kernel("Signs", "function (I) -> (O) { O = (I < 0.0 ? -1.0 : 1.0); }", {"I": scale},
+                   scale.shape.dims)
+    return Normalization.function(MaxPool.function(x, signs, window), mean * signs, variance,
+                                  gamma * signs, beta, normalization.epsilon)
 
 
 def permute_dimensions(x, pattern):

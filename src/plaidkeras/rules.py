@@ -11,6 +11,8 @@ operation is right and no formulation of ours is faster. What is missing is left
 with a warning.
 """
 
+from typing import NamedTuple
+
 from plaidml import op as plaidml_op
 from plaidml.op import AutoPadding, ConvolutionDataFormat, ConvolutionGrouping, PoolDataFormat
 from plaidml.op import PoolMode
@@ -25,6 +27,17 @@ ZERO = "zero"
 NOT_DIFFERENTIABLE = "not differentiable"
 PLAIDMLS_OWN = "PlaidML's own"
 RULES = {}
+
+
+class Line(NamedTuple):
+    """In place of a gradient: slope * x + shift for the operand x (..., c), both (c,).
+
+    The walk adds up all that it meets for an operand and makes one pass over the tensor of them.
+    """
+
+    x: Value
+    slope: Value
+    shift: Value
 
 
 def rule(kind: str, *operands: str):
@@ -108,7 +121,7 @@ for name in ("Sign", "Round", "Floor", "Ceiling"):
     RULES[name, "I"] = ZERO
 for name in ("Ge", "Gt", "Le", "Lt", "Equal", "NotEqual"):
     RULES[name, ...] = ZERO
-for name in ("FilledLike", "ZerosLike", "OnesLike", "StopGradient", "ShapeOf", "SymbolicDim"):
+for name in ("Signs", "FilledLike", "ZerosLike", "OnesLike", "StopGradient", "ShapeOf", "SymbolicDim"):
     RULES[name, ...] = ZERO
 # A draw takes the shape of its operand, not its values.
 for name in ("PrngStep", "PrngState"):
@@ -121,7 +134,8 @@ for name in ("ArgMax", "OneHot"):
 def relu(op, g):
     given = arguments(op)
     if given["alpha"] is None and given["max_value"] is None and given["threshold"] == 0:
-        return _of_output(op, "G * (Y > 0.0 ? 1.0 : 0.0)", g)
+        # The choice between Y and Y lets it fuse into the kernel that made G; see add_line.
+        return _of_output(op, "G * ((G < 0.0 ? Y : Y) > 0.0 ? 1.0 : 0.0)", g)
     low = "Alpha" if "Alpha" in op.operands else "0.0"
     slope = f"(X > {'Thresh' if 'Thresh' in op.operands else '0.0'} ? 1.0 : {low})"
     if "MaxValue" in op.operands:
@@ -329,12 +343,13 @@ def pool(op, g):
 
 @rule("MaxPool", "X")
 def max_pool(op, g):
-    x, *slices = op.operands.values()
+    x, _, *slices = op.operands.values()
     return kernels.tiled_max_pool_input_gradient(
-        op.sole_output(), slices, g, x.shape.dims, op.window)
+        op.sole_output(), slices, g, x.shape.dims, op.window, op.diagonal)
 
 
-# The way through the slices is part of the gradient for X. An operand's own line goes first.
+# The way through the slices is part of the gradient for X; signs do not move. An operand's own
+# line goes first.
 RULES["MaxPool", ...] = ZERO
 
 
@@ -377,44 +392,30 @@ def normalization_variance(op, g):
 
 
 @rule("Normalization", "Gamma")
-@rule("BatchNormalization", "Gamma")
 def normalization_gamma(op, g):
     return _channel_sums(op, g)[1] * _inverse_deviation(op)
 
 
 @rule("Normalization", "Beta")
-@rule("BatchNormalization", "Beta")
 def normalization_beta(op, g):
     return _channel_sums(op, g)[0]
 
 
-@rule("BatchNormalization", "X")
-def batch_normalization_input(op, g):
-    """scale * (g - mean(g) - x_hat * mean(g * x_hat)), x_hat being the normalized x.
-
-    Ioffe and Szegedy (2015), section 3, the way through mean and variance included. Written as
-    scale * g + a * x + b with a and b of one channel each, it is one pass.
-    """
-    sum_g, sum_deviations = _channel_sums(op, g)
-    x, sizes = op.operands["X"], kernels.indices("N", g.shape.ndims - 1)
-    return kernel(
-        "BatchNormalizationInputGradient",
-        f"""function (X[{', '.join(sizes)}, C], G, Mean[C], Inverse[C], Gamma[C], Sum[C], Dev[C])
-                -> (O) {{
-                Scale = Gamma * Inverse;
-                Slope = -Scale * Inverse * Inverse * Dev / ({'*'.join(sizes)});
-                Shift = -Scale * Sum / ({'*'.join(sizes)}) - Slope * Mean;
-                S[c : C] = =(Scale[c]);
-                A[c : C] = =(Slope[c]);
-                B[c : C] = =(Shift[c]);
-                O = S * G + A * X + B;
-            }}""",
-        {"X": x, "G": g, "Mean": op.operands["M"], "Inverse": _inverse_deviation(op),
-         "Gamma": op.operands["Gamma"], "Sum": sum_g, "Dev": sum_deviations}, x.shape.dims)
+@rule("ChannelMean", "X")
+def channel_mean(op, g):
+    x, shift = op.operands["X"], kernels.divide_by_rows(g, op.operands["X"])
+    return Line(x, kernels.filled_like(shift, 0.0), shift)
 
 
-# The way through the moments is part of the gradient for X.
-RULES["BatchNormalization", "M"] = RULES["BatchNormalization", "V"] = ZERO
+@rule("ChannelVariance", "X")
+def channel_variance(op, g):
+    """2 / n * (x - mean) * g; deviations from a mean sum to zero, so the mean has no part."""
+    x, mean = op.operands.values()
+    slope = kernels.divide_by_rows(2.0 * g, x)
+    return Line(x, slope, -slope * mean)
+
+
+RULES["ChannelVariance", "Mean"] = ZERO
 
 
 # Noise

@@ -131,10 +131,21 @@ CASES = {
     "Pool I, channels first": (pool("valid", "channels_first"), [apart(2, 3, 4, 4)]),
     "Pool I, average": (lambda x: K.pool2d(x, (2, 2), (2, 2), "same", pool_mode="avg"),
                         [normal(2, 5, 5, 2)]),
-    "BatchNormalization X Gamma Beta": (normalize, [normal(4, 3, 2, 3), positive(3), normal(3)]),
-    "BatchNormalization X Gamma Beta, far from zero": (
+    "ChannelMean X, ChannelVariance X": (normalize, [normal(4, 3, 2, 3), positive(3), normal(3)]),
+    "ChannelVariance X, far from zero": (
         normalize, [normal(6, 4, 4, 2) + 100, positive(2), normal(2)]),
-    "BatchNormalization X Gamma Beta, of rank 2": (normalize, [normal(8, 3), positive(3), normal(3)]),
+    "ChannelVariance X, of rank 2": (normalize, [normal(8, 3), positive(3), normal(3)]),
+    "ChannelVariance X, behind a relu": (lambda x, gamma, beta: normalize(K.relu(x), gamma, beta),
+                                         [apart(4, 3, 2, 3), positive(3), normal(3)]),
+    "Normalization, into a convolution": (
+        lambda x, gamma, beta, k: K.conv2d(normalize(x, gamma, beta), k),
+        [normal(2, 5, 6, 2), normal(2), normal(2), normal(3, 3, 2, 4)]),
+    "Normalization, into a strided convolution": (
+        lambda x, gamma, beta, k: K.conv2d(normalize(x, gamma, beta), k, strides=(2, 2)),
+        [normal(2, 5, 5, 2), positive(2), normal(2), normal(3, 3, 2, 2)]),
+    "Normalization, into a max pool": (
+        lambda x, gamma, beta: pool("valid")(normalize(x, gamma, beta)),
+        [apart(2, 4, 6, 3), np.array([1.5, -0.5, 0.8]), normal(3)]),
     "Normalization X M V Gamma Beta": (
         in_inference, [normal(4, 3, 3), normal(3), positive(3), positive(3), normal(3)]),
     "Softmax X": (K.softmax, [normal(3, 5)]),
