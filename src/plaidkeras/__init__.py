@@ -30,8 +30,9 @@ def install(device: Optional[str] = None) -> Device:
     logging.getLogger("plaidml").setLevel(logging.WARNING)
     chosen = choose(device)
 
-    from plaidkeras import graph, layers  # these need a Keras that can be imported
+    from plaidkeras import graph, layers, optimizers  # these need a Keras that can be imported
 
     graph.remember_arguments()
     layers.replace_backend()
+    optimizers.replace_optimizers()
     return chosen

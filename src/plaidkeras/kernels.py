@@ -145,32 +145,42 @@ def scale_channels(x: Value, scale: Value) -> Value:
                   {"X": x, "Scale": scale}, x.shape.dims)
 
 
-def channel_sum_code(total: str, tensor: str, rank: int) -> str:
-    """Tile code that makes `total` (c,), the sum of `tensor` (..., w, c) over all axes but the last.
+def channel_sum_code(total: str, tensor: str, like: Value) -> str:
+    """Tile code that makes `total` (c,), the sum of `tensor` (..., c) over all axes but the last.
 
-    Summing over w as a product with a matrix of ones meets the CPU's matrix kernels. One row of
-    ones would do, but the kernels are ten times slower with one row than with eight. `tensor` has
-    to be read with its sizes W and C named.
+    `tensor` has the shape of `like`, its sizes are those that `channel_sizes` names. Summing over
+    one axis as a product with a matrix of ones meets the CPU's matrix kernels, which want an even
+    number to sum. One row of ones would do, but eight are ten times faster.
     """
-    outer = indices("a", rank - 2)
+    rank = like.shape.ndims - 1
+    at, sizes = indices("a", rank), indices("A", rank)
     if not on_cpu():
-        return f"{total}[c : C] = +({tensor}[{listed(*outer, 'w')}, c]);"
-    return (f"First[w : W] = =({tensor}[{listed(*['0'] * len(outer), 'w')}, 0]);"
+        return f"{total}[c : C] = +({tensor}[{listed(*at, 'c')}]);"
+    even = [axis for axis, dim in enumerate(like.shape.dims[:-1])
+            if isinstance(dim, int) and dim % 2 == 0]
+    axis = max(even, default=0)  # of the batch nothing is known
+    first, summed, row = ["0"] * rank, list(at), list(at)
+    first[axis], summed[axis], row[axis] = "k", "m", "0"
+    ranges = list(sizes)
+    ranges[axis] = "8"
+    columns = list(at)
+    columns[axis] = "k"
+    return (f"First[k : {sizes[axis]}] = =({tensor}[{listed(*first, '0')}]);"
             f"One = (First < 0.0 ? 1.0 : 1.0);"
-            f"Ones[m, w : 8, W] = =(One[w]);"
-            f"Part[{listed(*outer, 'm')}, c : {listed(*outer, '8').upper()}, C] ="
-            f"  +(Ones[m, w] * {tensor}[{listed(*outer, 'w')}, c]);"
-            f"{total}[c : C] = +(Part[{listed(*outer, '0')}, c]);")
+            f"Ones[m, k : 8, {sizes[axis]}] = =(One[k]);"
+            f"Part[{listed(*summed, 'c')} : {listed(*ranges, 'C')}] ="
+            f"  +(Ones[m, k] * {tensor}[{listed(*columns, 'c')}]);"
+            f"{total}[c : C] = +(Part[{listed(*row, 'c')}]);")
 
 
 def channel_sizes(x: Value) -> str:
-    """Names for the sizes of x (..., w, c) as `channel_sum_code` wants them."""
-    return listed(*indices("A", x.shape.ndims - 2), "W", "C")
+    """Names for the sizes of x (..., c)."""
+    return listed(*indices("A", x.shape.ndims - 1), "C")
 
 
 def rows_per_channel(x: Value) -> str:
     """Tile code for how many elements of x there are a channel."""
-    return "(" + " * ".join([*indices("A", x.shape.ndims - 2), "W"]) + ")"
+    return "(" + " * ".join(indices("A", x.shape.ndims - 1)) + ")"
 
 
 def divide_by_rows(vector: Value, x: Value) -> Value:
@@ -185,7 +195,7 @@ def sum_to_channels(x: Value) -> Value:
     if "channel_sums" not in vars(x):
         x.channel_sums = kernel(
             "SumToChannels", f"function (I[{channel_sizes(x)}]) -> (O) "
-                             f"{{ {channel_sum_code('O', 'I', x.shape.ndims)} }}",
+                             f"{{ {channel_sum_code('O', 'I', x)} }}",
             {"I": x}, x.shape.dims[-1:])
     return x.channel_sums
 
@@ -313,13 +323,12 @@ def max_pool_input_gradient(x: Value, y: Value, dy: Value, window, strides, padd
         f"}}", {"X": x, "Y": y, "G": dy, "R": constant(ranks)}, x.shape.dims)
 
 
-def tiled_max_pool_input_gradient(y: Value, slices: Sequence[Value], dy: Value, dims, window,
-                                  diagonal: Value) -> Value:
+def tiled_max_pool_input_gradient(y: Value, slices: Sequence[Value], signs: Value, dy: Value,
+                                  dims, window) -> Value:
     """The gradient of layers.MaxPool with respect to its input, whose shape is `dims`.
 
-    The place of the first maximum decides, window by window. The gradients that each place takes
-    lie in one tensor (rows, columns, n, i, j, c); a product with the diagonal matrix puts them
-    back among each other, and what follows fuses with it.
+    The place of the first maximum decides, window by window. With an axis a place, the spreading
+    is one element-wise operation: (n, i, 1, j, 1, c) against the places (rows, 1, columns, 1).
     """
     names = indices("S", len(slices))
     rows, columns = window
@@ -329,14 +338,15 @@ def tiled_max_pool_input_gradient(y: Value, slices: Sequence[Value], dy: Value, 
     places = np.arange(len(slices), dtype=convert_pml_dtype_to_np(y.shape.dtype))
     return kernel(
         "TiledMaxPoolInputGradient",
-        f"""function (Y[N, I, J, C], G, {listed(*names)}, Places, E[C, C]) -> (O) {{
+        f"""function (Y[N, I, J, C], G, {listed(*names)}, Signs, Places) -> (O) {{
                 First = {first};
-                T = G * (First == Places ? 1.0 : 0.0);
-                O[n, {rows}*i + a, {columns}*j + b, c : N, {rows} * I, {columns} * J, C] =
-                    +(T[a, b, n, i, j, k] * E[k, c]);
+                F = reshape(First, N, I, 1, J, 1, C);
+                D = reshape(G * Signs, N, I, 1, J, 1, C);
+                M = D * (F == Places ? 1.0 : 0.0);
+                O = reshape(M, N, {rows} * I, {columns} * J, C);
             }}""",
-        {"Y": y, "G": dy, **dict(zip(names, slices)), "E": diagonal,
-         "Places": constant(places.reshape(rows, columns, 1, 1, 1, 1))}, dims)
+        {"Y": y, "G": dy, **dict(zip(names, slices)), "Signs": signs,
+         "Places": constant(places.reshape(rows, 1, columns, 1))}, dims)
 
 
 def one_channel_conv_kernel_gradient(x: Value, dy: Value, dims) -> Value:

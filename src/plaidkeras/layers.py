@@ -62,7 +62,7 @@ class ChannelMean(Operation):
     def __init__(self, x):
         super().__init__(
             f"""function (X[{channel_sizes(x)}]) -> (O) {{
-                    {channel_sum_code("Sum", "X", x.shape.ndims)}
+                    {channel_sum_code("Sum", "X", x)}
                     O = Sum / {rows_per_channel(x)};
                 }}""", [("X", x)], [("O", Shape(x.shape.dtype, x.shape.dims[-1:]))])
 
@@ -83,7 +83,7 @@ class ChannelVariance(Operation):
             f"""function (X[{channel_sizes(x)}], Mean[C]) -> (O) {{
                     M[c : C] = =(Mean[c]);
                     Squares = {squares};
-                    {channel_sum_code("Sum", "Squares", x.shape.ndims)}
+                    {channel_sum_code("Sum", "Squares", x)}
                     O = max(Sum / {rows_per_channel(x)} - {correction}, 0.0);
                 }}""", [("X", x), ("Mean", mean)],
             [("O", Shape(x.shape.dtype, x.shape.dims[-1:]))])
@@ -265,7 +265,7 @@ def _conv_of_normalized(normalization, kernel, *arguments):
     """
     x, mean, variance, gamma, beta = normalization.operands.values()
     scale = gamma / K.sqrt(variance + normalization.epsilon)
-    shift = beta - mean * scale
+    shift = beta - scale * mean
     bias = K.sum(kernel * K.expand_dims(shift, 1), axis=list(range(kernel.shape.ndims - 1)))
     # The bias goes first: what is made between a convolution and its sum would keep them apart.
     return bias + conv(x, kernel * K.expand_dims(scale, 1), *arguments)
@@ -283,8 +283,8 @@ class MaxPool(Operation):
         self.window = tuple(window)
         rows, columns = self.window
         n, height, width, channels = x.shape.dims
-        self.diagonal = signs * constant(np.eye(channels, dtype=K.dtype(x)))
-        slices = [strided_slice(x, self.diagonal, self.window, (row, column))
+        diagonal = signs * constant(np.eye(channels, dtype=K.dtype(x)))
+        slices = [strided_slice(x, diagonal, self.window, (row, column))
                   for row in range(rows) for column in range(columns)]
         names = indices("S", len(slices))
         largest = functools.reduce(lambda a, b: f"max({a}, {b})", names)

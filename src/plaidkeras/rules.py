@@ -343,9 +343,9 @@ def pool(op, g):
 
 @rule("MaxPool", "X")
 def max_pool(op, g):
-    x, _, *slices = op.operands.values()
+    x, signs, *slices = op.operands.values()
     return kernels.tiled_max_pool_input_gradient(
-        op.sole_output(), slices, g, x.shape.dims, op.window, op.diagonal)
+        op.sole_output(), slices, signs, g, x.shape.dims, op.window)
 
 
 # The way through the slices is part of the gradient for X; signs do not move. An operand's own

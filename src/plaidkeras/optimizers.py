@@ -1,0 +1,56 @@
+"""Adadelta, the optimizer of the notebook, as one operation a weight.
+
+PlaidML fuses an element-wise operation into the kernel before it only if it reads what that kernel
+made. Keras's own formula so becomes six passes over the accumulators, on one core. Here all of it
+reads the gradient, and becomes part of the kernel that sums the gradient up.
+"""
+
+import keras
+import keras.backend as K
+from plaidml.tile import Operation
+
+
+class AdadeltaStep(Operation):
+    """The next accumulator, weight and delta accumulator, as outputs A, W and D.
+
+    Zeiler (2012), algorithm 1, with Keras's learning rate: all four of one shape, the rate ().
+    """
+
+    def __init__(self, gradient, accumulator, weight, delta_accumulator, rate, rho, epsilon):
+        super().__init__(
+            f"""function (G, OldA, OldW, OldD, Rate) -> (A, W, D) {{
+                    Low = G < 0.0;
+                    A = {rho} * (Low ? OldA : OldA) + {1 - rho} * G * G;
+                    Before = (Low ? OldD : OldD);
+                    Step = G * sqrt((Before + {epsilon}) / (A + {epsilon}));
+                    W = (Low ? OldW : OldW) - Rate * Step;
+                    D = {rho} * Before + {1 - rho} * Step * Step;
+                }}""",
+            [("G", gradient), ("OldA", accumulator), ("OldW", weight),
+             ("OldD", delta_accumulator), ("Rate", rate)],
+            [(name, weight.shape) for name in "AWD"])
+
+
+def adadelta_updates(self, loss, params):
+    """Takes the place of keras.optimizers.Adadelta.get_updates."""
+    accumulators = [K.zeros(K.int_shape(weight)) for weight in params]
+    delta_accumulators = [K.zeros(K.int_shape(weight)) for weight in params]
+    self.weights = accumulators + delta_accumulators
+    self.updates = [K.update_add(self.iterations, 1)]
+    rate = self.lr
+    if self.initial_decay > 0:
+        rate = rate / (1. + self.decay * K.cast(self.iterations, K.dtype(self.decay)))
+    for weight, gradient, accumulator, delta_accumulator in zip(
+            params, self.get_gradients(loss, params), accumulators, delta_accumulators):
+        new_accumulator, new_weight, new_delta = AdadeltaStep.function(
+            gradient, accumulator, weight, delta_accumulator, rate, self.rho, self.epsilon)
+        if getattr(weight, "constraint", None) is not None:
+            new_weight = weight.constraint(new_weight)
+        self.updates += [K.update(accumulator, new_accumulator), K.update(weight, new_weight),
+                         K.update(delta_accumulator, new_delta)]
+    return self.updates
+
+
+def replace_optimizers() -> None:
+    """Put ours into keras.optimizers."""
+    keras.optimizers.Adadelta.get_updates = adadelta_updates
