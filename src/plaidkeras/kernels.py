@@ -332,13 +332,17 @@ def tiled_max_pool_input_gradient(y: Value, slices: Sequence[Value], signs: Valu
     """
     names = indices("S", len(slices))
     rows, columns = window
-    first = f"{len(slices) - 1}.0"
-    for place, name in reversed(list(enumerate(names[:-1]))):
-        first = f"({name} == Y ? {place}.0 : {first})"
+    # Each comparison reads the one before, so that they all fuse; see add_line.
+    comparisons, first = "Y0 = Y;", f"{len(slices) - 1}.0"
+    for place, name in enumerate(names[:-1]):
+        comparisons += f"B{place} = ({name} == Y{place}); Y{place + 1} = (B{place} ? Y : Y);"
+    for place in reversed(range(len(slices) - 1)):
+        first = f"(B{place} ? {place}.0 : {first})"
     places = np.arange(len(slices), dtype=convert_pml_dtype_to_np(y.shape.dtype))
     return kernel(
         "TiledMaxPoolInputGradient",
         f"""function (Y[N, I, J, C], G, {listed(*names)}, Signs, Places) -> (O) {{
+                {comparisons}
                 First = {first};
                 F = reshape(First, N, I, 1, J, 1, C);
                 D = reshape(G * Signs, N, I, 1, J, 1, C);

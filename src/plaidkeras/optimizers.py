@@ -7,6 +7,7 @@ reads the gradient, and becomes part of the kernel that sums the gradient up.
 
 import keras
 import keras.backend as K
+from keras.legacy.interfaces import legacy_get_updates_support
 from plaidml.tile import Operation
 
 
@@ -14,23 +15,26 @@ class AdadeltaStep(Operation):
     """The next accumulator, weight and delta accumulator, as outputs A, W and D.
 
     Zeiler (2012), algorithm 1, with Keras's learning rate: all four of one shape, the rate ().
+    The choices between two of the same make everything read what is made of the gradient.
     """
 
     def __init__(self, gradient, accumulator, weight, delta_accumulator, rate, rho, epsilon):
         super().__init__(
-            f"""function (G, OldA, OldW, OldD, Rate) -> (A, W, D) {{
-                    Low = G < 0.0;
-                    A = {rho} * (Low ? OldA : OldA) + {1 - rho} * G * G;
+            f"""function (Gradient, OldA, OldW, OldD, Rate) -> (A, W, D) {{
+                    Low = Gradient < 0.0;
+                    G = (Low ? Gradient : Gradient);
+                    A = (Low ? OldA : OldA) * {rho} + G * G * {1 - rho};
                     Before = (Low ? OldD : OldD);
-                    Step = G * sqrt((Before + {epsilon}) / (A + {epsilon}));
-                    W = (Low ? OldW : OldW) - Rate * Step;
-                    D = {rho} * Before + {1 - rho} * Step * Step;
+                    Step = sqrt((Before + {epsilon}) / (A + {epsilon})) * G;
+                    W = (Low ? OldW : OldW) - Step * Rate;
+                    D = Before * {rho} + Step * Step * {1 - rho};
                 }}""",
-            [("G", gradient), ("OldA", accumulator), ("OldW", weight),
+            [("Gradient", gradient), ("OldA", accumulator), ("OldW", weight),
              ("OldD", delta_accumulator), ("Rate", rate)],
             [(name, weight.shape) for name in "AWD"])
 
 
+@legacy_get_updates_support
 def adadelta_updates(self, loss, params):
     """Takes the place of keras.optimizers.Adadelta.get_updates."""
     accumulators = [K.zeros(K.int_shape(weight)) for weight in params]
