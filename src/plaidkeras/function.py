@@ -5,6 +5,7 @@ import plaidml.keras.backend as backend
 from plaidml.tile import Value, convert_pml_dtype_to_np
 
 from plaidkeras.graph import compose
+from plaidkeras.updates import ordered
 
 
 class Function:
@@ -37,8 +38,20 @@ class Function:
         inputs = [(f"I{i}", value) for i, value in enumerate(self.inputs)
                   if i != self.phase_input]
         outputs = [(f"O{i}", value) for i, value in enumerate(self.outputs)]
-        return plaidml.Invoker(backend._ctx, compose(
-            backend._ctx, backend._device(), inputs, outputs, self.updates, phase=phase))
+        # An update is an output that lies where its variable does. Of these PlaidML writes one
+        # after the other, by their names.
+        order, held = ordered(self.outputs, self.updates, phase)
+        places = {}
+        for letter, updates in (("U", order), ("V", held)):
+            for i, (old, new) in enumerate(updates):
+                waits = letter == "U" and any(old is other for other, _ in held)
+                places[f"{letter}{i:06}"] = (
+                    plaidml.Tensor(backend._device(), old.var.shape) if waits else old.var)
+                outputs.append((f"{letter}{i:06}", new))
+        invoker = plaidml.Invoker(backend._ctx, compose(
+            backend._ctx, backend._device(), inputs, outputs, phase=phase, side_effects=False))
+        invoker.set_outputs(places)
+        return invoker
 
 
 def _variable(value: Value, array):

@@ -6,8 +6,10 @@ tile.compose so that an operation may stand for other operations until it is com
 `Deferred` ones (the learning phase's switch, gradients) are expanded when the phase is known.
 """
 
+import copy
 import functools
 import inspect
+import re
 from typing import Dict, List, Optional
 
 import plaidml
@@ -72,6 +74,34 @@ def expansion(operation: Operation, phase: Optional[int]) -> Optional[Dict[str, 
     return known[phase]
 
 
+def origin(value: Value, phase: Optional[int]) -> Value:
+    """The value that is computed, or the variable, where others only stand for it."""
+    while value.source:
+        operation, name = value.source
+        stands_for = expansion(operation, phase)
+        if stands_for:
+            value = stands_for[name]
+        elif operation.code and re.search(r"\{\s*\w+ = \w+;\s*\}", operation.code):
+            (value,) = operation.operands.values()
+        else:
+            break
+    return value
+
+
+def is_elementwise(operation: Operation) -> bool:
+    """Whether each element of an operation's output takes nothing but that element of others."""
+    return bool(operation.code) and not re.search(
+        r"\{.*(\[|reshape|gather|scatter|prng)", operation.code, re.DOTALL)
+
+
+def copied(x: Value) -> Value:
+    """A copy of x, of any type and rank."""
+    axes = ", ".join(f"x{i}" for i in range(x.shape.ndims))
+    ranges = f" : {axes.upper()}" if axes else ""
+    code = f"function (I[{axes.upper()}]) -> (O) {{ O[{axes}{ranges}] = =(I[{axes}]); }}"
+    return kernel("Copy", code, {"I": x}, x.shape.dims)
+
+
 def needs(operation: Operation, phase: Optional[int]) -> List[Value]:
     """The values that have to be there before an operation's outputs can be."""
     return list((expansion(operation, phase) or operation.operands).values())
@@ -122,15 +152,32 @@ class Bindings:
                 self._variables[operation] = {
                     name: need.bind(self) for name, need in stands_for.items()}
             else:
-                self._variables[operation] = operation.bind(self)
+                self._variables[operation] = self._with_distinct_inputs(operation).bind(self)
                 self.side_effects += operation.side_effects
         return value.bind(self)
 
+    def _with_distinct_inputs(self, operation: Operation) -> Operation:
+        """PlaidML multiplies a matrix by itself wrongly: the second one has to be a copy."""
+        distinct, met = dict(operation.inputs), set()
+        for name, value in operation.operands.items():
+            key = origin(value, self.phase).key
+            if key in met and value.shape.ndims and not is_elementwise(operation):
+                distinct[name] = copied(value)
+                self.bind(distinct[name])
+            met.add(key)
+        if distinct == operation.inputs:
+            return operation
+        changed = copy.copy(operation)
+        changed.inputs = distinct
+        return changed
 
-def compose(context, device, inputs, outputs, updates=None, name="", phase=None):
+
+def compose(context, device, inputs, outputs, updates=None, name="", phase=None,
+            side_effects=True):
     """Build a plaidml.Function; replaces tile.compose, whose arguments it takes.
 
-    `phase` is TRAIN, TEST, or None where the learning phase stays an input of the program.
+    `phase` is TRAIN, TEST, or None where the learning phase stays an input of the program. The
+    updates are made in no good order, see updates.py; without `side_effects` only those given.
     """
     bindings = Bindings(context, device, phase)
     bound_outputs = [(key, bindings.bind(value)) for key, value in outputs]
@@ -142,6 +189,7 @@ def compose(context, device, inputs, outputs, updates=None, name="", phase=None)
         composer.add_output(key, variable)
     for old, new in bound_updates:
         composer.add_update(old, new)
-    for old, new in bindings.side_effects:  # binding one can add others: the list grows
-        composer.add_update(old.bind(bindings), bindings.bind(new))
+    if side_effects:
+        for old, new in bindings.side_effects:  # binding one can add others: the list grows
+            composer.add_update(old.bind(bindings), bindings.bind(new))
     return composer.build()

@@ -36,7 +36,7 @@ class StockGradient(Operation):
         for name, variable in inputs.items():
             composer.add_input(name, variable)
         composer.add_output("O", plaidml.gradients(loss, [inputs[self.operand]])[0])
-        actual = {name: value.bind(bindings) for name, value in self.operands.items()}
+        actual = {name: value.bind(bindings) for name, value in self.inputs.items()}
         return {"O": _apply(bindings, composer.build(), actual, "O")}
 
 

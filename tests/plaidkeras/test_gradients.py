@@ -144,3 +144,15 @@ def test_moving_averages_of_a_model_are_unbiased_from_the_first_batch():
             mean, np.average(batches[:seen].mean(axis=1), axis=0, weights=weights), rtol=1e-5)
         np.testing.assert_allclose(variance, np.average(
             batches[:seen].var(axis=1, ddof=1), axis=0, weights=weights), rtol=1e-3)
+
+
+def test_a_tensor_times_itself():
+    """PlaidML's own contraction of one tensor with itself is wrong."""
+    matrix = np.random.RandomState(0).standard_normal((3, 3))
+    x = K.variable(matrix)
+    for same in (x, K.identity(x), K.in_train_phase(x, x)):
+        gradient, found = evaluate(*K.gradients(K.sum(K.dot(x, same)), [x]), K.dot(x, same),
+                                   inputs=[K.learning_phase()], arrays=[0])
+        np.testing.assert_allclose(found, matrix @ matrix, rtol=1e-5)
+        ones = np.ones((3, 3))
+        np.testing.assert_allclose(gradient, ones @ matrix.T + matrix.T @ ones, rtol=1e-5)

@@ -1,0 +1,138 @@
+"""The order in which a program writes its variables.
+
+PlaidML writes the new value of a variable where the old one lies, and as soon as it is known: what
+comes later and means the old value reads the new one. And it writes its updates by the alphabet,
+"_T10" before "_T9", and the outputs last. So weights change before the gradients of the layers
+below are taken from them, or the loss. Here each update is put after all that read the old value.
+Where no order does that, as for two variables that change places, the new value has to wait.
+"""
+
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Tuple
+
+from plaidml.tile import Operation, Value
+
+from plaidkeras.graph import copied, is_elementwise, origin
+
+Update = Tuple[Value, Value]  # a variable and its new value
+
+
+@dataclass(frozen=True)
+class Step:
+    """An update and the operations around it, each a set as the bits of a number."""
+
+    update: Update
+    behind: int   # what leads to the new value
+    maker: int    # the operation that writes it
+    readers: int  # what reads the old value and does not lead to the new one
+    in_place: bool  # whether the maker has read each element before it writes it
+
+
+def ordered(outputs: List[Value], updates: List[Update],
+            phase: Optional[int]) -> Tuple[List[Update], List[Update]]:
+    """The updates of a program in the order to make them in, with those that its operations bring
+    along; and those of them whose new value has to wait until all others are known.
+    """
+    graph = Graph(phase)
+    shown = graph.behind(outputs)
+    steps = _steps(graph, _with_side_effects(graph, updates))
+    order = _after_readers(steps, shown)
+    # The outputs are worked out first, then one update after the other.
+    held, known = [step for step in order if not step.in_place], 0
+    for behind in [shown, *(step.behind for step in order)]:
+        held += [step for step in order if step not in held
+                 and step.maker & behind & ~known and step.readers & ~known]
+        known |= behind
+    return [step.update for step in order], [step.update for step in held]
+
+
+def _with_side_effects(graph: "Graph", updates: List[Update]) -> List[Update]:
+    updates = list(updates)
+    graph.behind(new for _, new in updates)
+    for operation in graph.operations:  # which grow
+        updates += operation.side_effects
+        graph.behind(new for _, new in operation.side_effects)
+    return updates
+
+
+def _steps(graph: "Graph", updates: List[Update]) -> List[Step]:
+    phase = graph.phase
+    updates = [(old, new if origin(new, phase).source else copied(new)) for old, new in updates]
+    behind = [graph.behind([new]) for _, new in updates]
+    readers = graph.readers()
+    steps = []
+    for (old, new), before in zip(updates, behind):
+        maker = origin(new, phase).source.op
+        reading = readers.get(old.var, 0)
+        steps.append(Step((old, new), before, graph.bit(maker), reading & ~before,
+                          is_elementwise(maker) or not reading & graph.bit(maker)))
+    return steps
+
+
+def _after_readers(steps: List[Step], shown: int) -> List[Step]:
+    """Each after those that need what reads its old value; else in the order that they have."""
+    order, met = [], set()
+
+    def add(step):
+        if id(step) in met:
+            return
+        met.add(id(step))
+        for other in steps:
+            if other is not step and other.behind & step.readers & ~shown:
+                add(other)
+        order.append(step)
+
+    for step in steps:
+        add(step)
+    return order
+
+
+class Graph:
+    """The operations of a program, each set of them the bits of a number."""
+
+    def __init__(self, phase: Optional[int]):
+        self.phase = phase
+        self.operations: List[Operation] = []
+        self._numbers: Dict[Operation, int] = {}
+        self._behind: Dict[Operation, int] = {}
+
+    def bit(self, operation: Operation) -> int:
+        return 1 << self._numbers[operation]
+
+    def behind(self, values) -> int:
+        """The operations that values depend on."""
+        sources = self._sources(values)
+        waiting = list(sources)
+        while waiting:
+            operation = waiting[-1]
+            before = self._sources(operation.operands.values())
+            unknown = [other for other in before if other not in self._behind]
+            if unknown and operation not in self._behind:
+                waiting += unknown
+                continue
+            waiting.pop()
+            if operation not in self._behind:
+                self._numbers[operation] = len(self.operations)
+                self.operations.append(operation)
+                self._behind[operation] = self.bit(operation) | self._union(before)
+        return self._union(sources)
+
+    def _sources(self, values) -> List[Operation]:
+        origins = [origin(value, self.phase) for value in values]
+        return [value.source.op for value in origins if value.source]
+
+    def _union(self, operations) -> int:
+        union = 0
+        for operation in operations:
+            union |= self._behind[operation]
+        return union
+
+    def readers(self) -> Dict[object, int]:
+        """The operations that read a variable, by PlaidML's variable."""
+        readers = {}
+        for operation in self.operations:
+            for value in operation.operands.values():
+                read = origin(value, self.phase)
+                if read.source is None:
+                    readers[read.var] = readers.get(read.var, 0) | self.bit(operation)
+        return readers
