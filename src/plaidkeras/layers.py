@@ -152,14 +152,7 @@ class MovingAverage(Operation):
             f"""function (A, V, P) -> (O) {{
                     O = (A * (1.0 - P) * {momentum} + V * {1 - momentum}) / (1.0 - P * {momentum});
                 }}""", [("A", average), ("V", value), ("P", share)], [("O", average.shape)])
-        # PlaidML writes an update as soon as it is known, even if the old value is yet to be read.
-        # The new share depends on the new average, so that it comes after it.
-        sizes = indices("N", average.shape.ndims)
-        self.side_effects = [(share, kernel(
-            "NextShare", f"""function (P, A[{listed(*sizes)}]) -> (O) {{
-                                 First[] = =(A[{listed(*["0"] * len(sizes))}]);
-                                 O = (First < 0.0 ? P * {momentum} : P * {momentum});
-                             }}""", {"P": share, "A": self.sole_output()}, ()))]
+        self.side_effects = [(share, share * momentum)]
 
 
 def moving_average_update(x, value, momentum):
