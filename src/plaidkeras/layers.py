@@ -11,6 +11,7 @@ import plaidml.keras.backend as plaidml_backend
 from plaidml import op, tile
 from plaidml.tile import Operation, Shape, Value
 
+from plaidkeras import missing
 from plaidkeras.device import on_cpu
 from plaidkeras.function import Function
 from plaidkeras.gradients import gradients
@@ -28,7 +29,8 @@ def replace_backend() -> None:
     stock.update(vars(plaidml_backend))
     for replacement in (batch_normalization, categorical_crossentropy, conv, function, gradients,
                         in_train_phase, moving_average_update, normalize_batch_in_training,
-                        permute_dimensions, pool, relu, softmax, stop_gradient):
+                        permute_dimensions, pool, relu, softmax, stop_gradient,
+                        *missing.REPLACEMENTS):
         # keras.backend is a copy of the names of plaidml.keras.backend: both need them.
         for module in (K, plaidml_backend):
             setattr(module, replacement.__name__, replacement)
@@ -100,8 +102,12 @@ def normalize_batch_in_training(x, gamma, beta, reduction_axes, epsilon=1e-3):
     PlaidML composes the same of other operations and differentiates it wrongly: its gradient for
     x is off by a constant a channel, on every device.
     """
-    if sorted(reduction_axes) != list(range(x.shape.ndims - 1)):
-        return stock["normalize_batch_in_training"](x, gamma, beta, reduction_axes, epsilon)
+    reduced = sorted(axis % x.shape.ndims for axis in reduction_axes)
+    if reduced != list(range(x.shape.ndims - 1)):
+        (channel,) = set(range(x.shape.ndims)) - set(reduced)
+        normalized, mean, variance = normalize_batch_in_training(
+            transpose(x, [*reduced, channel]), gamma, beta, range(x.shape.ndims - 1), epsilon)
+        return transpose(normalized, np.argsort([*reduced, channel]).tolist()), mean, variance
     mean = ChannelMean.function(x)
     variance = ChannelVariance.function(x, mean)
     normalized = Normalization.function(
@@ -178,38 +184,42 @@ class Softmax(Operation):
 
 
 class SoftmaxCrossentropy(Operation):
-    """The cross-entropy of targets (n, k) and the softmax of logits (n, k): (n,).
+    """The cross-entropy of targets (..., k) and the softmax of logits (..., k): (...).
 
     Taken from the logits, it neither overflows nor loses its gradient, however sure the network
     is; of the softmax's output PlaidML's own gradient is NaN at a loss of 8.
     """
 
     def __init__(self, logits, target):
+        row = listed(*indices("n", logits.shape.ndims - 1))
+        rows = row.upper()
         super().__init__(
-            """function (X[N, K], T[N, K]) -> (O) {
-                   M[n, z : N, 1] = >(X[n, k]);
-                   D = X - M;
-                   E = exp(D);
-                   S[n, z : N, 1] = +(E[n, k]);
-                   L = T * (log(S) - D);
-                   O[n : N] = +(L[n, k]);
-               }""", [("X", logits), ("T", target)],
-            [("O", Shape(logits.shape.dtype, logits.shape.dims[:1]))])
+            f"""function (X[{rows}, K], T[{rows}, K]) -> (O) {{
+                    M[{row}, z : {rows}, 1] = >(X[{row}, k]);
+                    D = X - M;
+                    E = exp(D);
+                    S[{row}, z : {rows}, 1] = +(E[{row}, k]);
+                    L = T * (log(S) - D);
+                    O[{row} : {rows}] = +(L[{row}, k]);
+                }}""", [("X", logits), ("T", target)],
+            [("O", Shape(logits.shape.dtype, logits.shape.dims[:-1]))])
 
 
 def softmax(x, axis=-1):
     """The softmax of x over an axis, the last unless told."""
-    if axis not in (-1, x.shape.ndims - 1):
-        raise ValueError(f"softmax over axis {axis} of {x.shape.ndims}: only the last can be "
-                         f"taken; permute the dimensions first")
-    return Softmax.function(x)
+    axis %= x.shape.ndims
+    if axis == x.shape.ndims - 1:
+        return Softmax.function(x)
+    order = list(range(x.shape.ndims))
+    order[axis], order[-1] = order[-1], order[axis]  # which is its own inverse
+    return transpose(Softmax.function(transpose(x, order)), order)
 
 
 def categorical_crossentropy(target, output, from_logits=False):
     """The cross-entropy of one-hot targets and probabilities, or logits."""
     if not from_logits and output.source and isinstance(output.source.op, Softmax):
         output, from_logits = output.source.op.logits, True
-    if from_logits and output.shape.ndims == 2:
+    if from_logits and output.shape.ndims > 1:
         return SoftmaxCrossentropy.function(output, target)
     return stock["categorical_crossentropy"](target, output, from_logits)
 

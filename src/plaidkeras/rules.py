@@ -21,6 +21,8 @@ from plaidml.tile import DTYPE_INFOS, Value
 from plaidkeras import kernels
 from plaidkeras.device import on_cpu
 from plaidkeras.graph import arguments, kernel
+from plaidkeras.kernels import indices, listed
+from plaidkeras.missing import Interpolation
 from plaidkeras.stock import stock_gradient
 
 ZERO = "zero"
@@ -70,7 +72,7 @@ for reverse in ("", "Rev"):
             -g * op.operands["L"] / (op.operands["R"] * op.operands["R"]))
 
 RULES["Negate", "I"] = lambda op, g: -g
-RULES["Identity", "I"] = RULES["Identity", "X"] = lambda op, g: g
+RULES["Identity", "I"] = RULES["Identity", "X"] = RULES["Copy", "I"] = lambda op, g: g
 
 
 def _chosen(operand, other, wins):
@@ -200,8 +202,11 @@ def transpose(op, g):
 
 # These move or add up elements: PlaidML's own gradient moves them back.
 for name in ("BatchDot", "Concatenate", "ConvolutionTranspose", "CumulativeSum", "Gather", "Repeat",
-             "RepeatElements", "SpatialPadding", "Tile", "_SliceOf"):
+             "RepeatElements", "Reverse", "SpatialPadding", "Tile", "_SliceOf"):
     RULES[name, ...] = PLAIDMLS_OWN
+
+
+RULES["Interpolation", "I"] = lambda op, g: Interpolation.function(g, op.matrix.T, op.axis)
 
 
 # Reductions
@@ -235,6 +240,13 @@ def variance(op, g):
 
 # Variance takes the mean as an operand, but deviations from a mean sum to zero.
 RULES["Variance", "M"] = ZERO
+
+
+@rule("Prod", "I")
+def product(op, g):
+    x, axes, restored = _restored(op, g)
+    _, _, products = _restored(op, op.sole_output())
+    return restored * products / x
 
 
 @rule("MaxReduce", "I")
@@ -442,30 +454,35 @@ def softmax(op, g):
     return y * (g - kernels.sum_to(g * y, [g.shape.ndims - 1], keepdims=True))
 
 
+def _of_rows(op, name, code, **inputs):
+    """A function of logits and targets (..., k) and of the gradient (...) of their cross-entropy.
+
+    In its code D are the logits less the largest, E their exponentials, S the sums of these, and
+    H the gradient, the last two (..., 1).
+    """
+    row = listed(*indices("n", op.operands["X"].shape.ndims - 1))
+    rows = row.upper()
+    return kernel(
+        name, f"""function (X[{rows}, K], T[{rows}, K], G[{rows}]) -> (O) {{
+            M[{row}, z : {rows}, 1] = >(X[{row}, k]);
+            D = X - M;
+            E = exp(D);
+            S[{row}, z : {rows}, 1] = +(E[{row}, k]);
+            H[{row}, z : {rows}, 1] = =(G[{row}]);
+            {code.format(row=row, rows=rows)}
+        }}""", {**op.operands, **inputs}, op.operands["X"].shape.dims)
+
+
 @rule("SoftmaxCrossentropy", "X")
 def softmax_crossentropy_logits(op, g):
-    return kernel(
-        "SoftmaxCrossentropyGradient", """function (X[N, K], T[N, K], G[N]) -> (O) {
-            M[n, z : N, 1] = >(X[n, k]);
-            E = exp(X - M);
-            S[n, z : N, 1] = +(E[n, k]);
-            W[n, z : N, 1] = +(T[n, k]);
-            H[n, z : N, 1] = =(G[n]);
-            O = H * (W * E / S - T);
-        }""", {**op.operands, "G": g}, op.operands["X"].shape.dims)
+    return _of_rows(op, "SoftmaxCrossentropyGradient", """
+        W[{row}, z : {rows}, 1] = +(T[{row}, k]);
+        O = H * (W * E / S - T);""", G=g)
 
 
 @rule("SoftmaxCrossentropy", "T")
 def softmax_crossentropy_target(op, g):
-    return kernel(
-        "SoftmaxCrossentropyTarget", """function (X[N, K], G[N]) -> (O) {
-            M[n, z : N, 1] = >(X[n, k]);
-            D = X - M;
-            E = exp(D);
-            S[n, z : N, 1] = +(E[n, k]);
-            H[n, z : N, 1] = =(G[n]);
-            O = H * (log(S) - D);
-        }""", {"X": op.operands["X"], "G": g}, op.operands["X"].shape.dims)
+    return _of_rows(op, "SoftmaxCrossentropyTarget", "O = H * (log(S) - D);", G=g)
 
 
 @rule("CategoricalCrossentropy", "O")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from plaidkeras.checker import WrongGradient, check_gradients
+from plaidkeras.graph import copied
 from plaidkeras.rules import NOT_DIFFERENTIABLE, RULES, ZERO
 
 random = np.random.RandomState(7)
@@ -60,6 +61,7 @@ CASES = {
     "Negate I": (lambda x: -x, [normal(5)]),
     "Identity I": (lambda x: +x, [normal(5)]),
     "Identity X": (K.identity, [normal(5)]),
+    "Copy I": (lambda x: K.exp(copied(x)), [normal(2, 3)]),
     "Maximum L R": (K.maximum, [apart(4, 3), apart(4, 3) + 0.01]),
     "Minimum L R": (K.minimum, [apart(4, 3), apart(4, 3) + 0.01]),
     "Pow I P": (lambda x, p: K.pow(x, p), [positive(5), positive(5)]),
@@ -96,6 +98,9 @@ CASES = {
     "RepeatElements I": (lambda x: K.exp(K.repeat_elements(x, 2, axis=1)), [normal(2, 3, 2)]),
     "_SliceOf I": (lambda x: K.exp(x[:, 1:4:2]), [normal(2, 5)]),
     "SpatialPadding I": (lambda x: K.exp(K.spatial_2d_padding(x)), [normal(2, 2, 3, 2)]),
+    "Reverse I": (lambda x: K.exp(K.reverse(x, 1)), [normal(2, 3)]),
+    "Interpolation I": (lambda x: K.resize_images(x, 2, 3, "channels_last", "bilinear"),
+                        [normal(1, 3, 2, 2)]),
     "Tile I": (lambda x: K.exp(K.tile(x, (2, 3))), [normal(2, 3)]),
     "Summation I": (lambda x: K.sum(x, axis=(0, 2)), [normal(2, 3, 4)]),
     "Summation I, axes kept": (lambda x: K.sum(x, axis=1, keepdims=True), [normal(2, 3, 4)]),
@@ -103,6 +108,7 @@ CASES = {
     "Mean I": (lambda x: K.mean(x, axis=(0, 2)), [normal(2, 3, 4)]),
     "Mean I, axes kept": (lambda x: K.mean(x, axis=-1, keepdims=True), [normal(2, 3, 4)]),
     "Variance I": (lambda x: K.var(x, axis=(0, 1)), [normal(3, 2, 4)]),
+    "Prod I": (lambda x: K.prod(x, axis=1), [positive(3, 4)]),
     "MaxReduce I": (lambda x: K.max(x, axis=1), [apart(3, 4)]),
     "MinReduce I": (lambda x: K.min(x, axis=0, keepdims=True), [apart(3, 4)]),
     "Dot X Y": (K.dot, [normal(8, 6), normal(6, 4)]),
@@ -152,6 +158,9 @@ CASES = {
     "Softmax X, of rank 3": (K.softmax, [normal(2, 3, 4)]),
     "SoftmaxCrossentropy X T": (
         lambda x, t: K.categorical_crossentropy(t, K.softmax(x)), [normal(4, 5), one_hot(4)]),
+    "SoftmaxCrossentropy X T, of rank 3": (
+        lambda x, t: K.categorical_crossentropy(t, K.softmax(x)),
+        [normal(2, 3, 4), one_hot((2, 3), 4)]),
     "CategoricalCrossentropy O T": (
         lambda p, t: K.categorical_crossentropy(t, p), [probabilities(4, 5), one_hot(4)]),
     "BinaryCrossentropy O T": (

@@ -1,15 +1,110 @@
-"""PyTorch at float64, the reference of several test modules."""
+"""PyTorch at float64 as a reference: where it is missing the tests that need it are skipped."""
 
 import os
 
+import numpy as np
 import pytest
 
 
 def torch():
-    """The module; where it is missing the test is skipped, or fails if REPORT_REQUIRE names it."""
+    """The module; without it the test is skipped, or fails if REPORT_REQUIRE names torch."""
     try:
         import torch
     except ImportError:
         reason = "PyTorch is not installed (pip install '.[torch]')"
         (pytest.fail if "torch" in os.environ.get("REPORT_REQUIRE", "") else pytest.skip)(reason)
     return torch
+
+
+def tensor(array, differentiable=True):
+    return torch().tensor(np.array(array, dtype="float64"), requires_grad=differentiable)
+
+
+def close(found, expected, what, tolerance=2e-5):
+    """Whether two arrays agree but for a part of the largest value."""
+    expected = expected.detach().numpy() if hasattr(expected, "detach") else np.asarray(expected)
+    assert found.shape == expected.shape, what
+    scale = max(np.abs(expected).max(), 1e-3) if expected.size else 1
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale, err_msg=what)
+
+
+# Channels go first in PyTorch, and stay last in Keras.
+
+def first(x):
+    return x.movedim(-1, 1)
+
+
+def last(x):
+    return x.movedim(1, -1)
+
+
+def padded_to_same(x, window, strides, dilation=None, value=0.0):
+    """x (n, c, *spatial), padded as TensorFlow does: the odd element goes behind."""
+    amounts, dilation = [], dilation or (1,) * len(window)
+    for size, wide, stride, rate in zip(x.shape[2:], window, strides, dilation):
+        reach = (wide - 1) * rate + 1
+        total = max(0, (-(-size // stride) - 1) * stride + reach - size)
+        amounts.append((total // 2, total - total // 2))
+    innermost_first = [amount for pair in reversed(amounts) for amount in pair]
+    return torch().nn.functional.pad(x, innermost_first, value=value)
+
+
+def convolved(x, weights, strides, padding="valid", dilation=None, groups=1):
+    """A convolution of x (n, c, *spatial) with weights in Keras' order (*window, c, d)."""
+    rank = x.ndim - 2
+    strides, dilation = strides or (1,) * rank, dilation or (1,) * rank
+    window = weights.shape[:rank]
+    if padding == "same":
+        x = padded_to_same(x, window, strides, dilation)
+    elif padding == "causal":
+        x = torch().nn.functional.pad(x, [dilation[0] * (window[0] - 1), 0])
+    function = getattr(torch().nn.functional, f"conv{rank}d")
+    return function(x, weights.movedim((-1, -2), (0, 1)), stride=strides, dilation=dilation,
+                    groups=groups)
+
+
+def depthwise_convolved(x, weights, strides, padding="valid", dilation=None):
+    """Each channel of x (n, c, *spatial) by itself, with weights (*window, c, multiplier)."""
+    channels = weights.shape[-2]
+    of_groups = weights.reshape(*weights.shape[:-2], 1, -1)
+    return convolved(x, of_groups, strides, padding, dilation, groups=channels)
+
+
+def transposed_convolved(x, weights, strides, padding="valid"):
+    """A transposed convolution of x (n, c, *spatial) with weights (*window, d, c)."""
+    rank = x.ndim - 2
+    function = getattr(torch().nn.functional, f"conv_transpose{rank}d")
+    y = function(x, weights.movedim((-1, -2), (0, 1)), stride=strides)
+    for axis, (size, wide, stride) in enumerate(zip(x.shape[2:], weights.shape, strides), 2):
+        overlap = max(0, wide - stride)
+        before, length = (overlap // 2, size * stride) if padding == "same" else (
+            0, size * stride + overlap)
+        missing = max(0, length - y.shape[axis])
+        y = torch().nn.functional.pad(y, [0, 0] * (y.ndim - 1 - axis) + [0, missing])
+        y = y.narrow(axis, before, length)
+    return y
+
+
+def pooled(x, mode, window, strides=None, padding="valid"):
+    """The max or mean of each window of x (n, c, *spatial), of what is not padding."""
+    functional, strides = torch().nn.functional, tuple(strides or window)
+    rank = x.ndim - 2
+    if mode == "max":
+        if padding == "same":
+            x = padded_to_same(x, window, strides, value=-np.inf)
+        return getattr(functional, f"max_pool{rank}d")(x, window, strides)
+    ones = torch().ones_like(x)
+    if padding == "same":
+        x, ones = (padded_to_same(values, window, strides) for values in (x, ones))
+    mean = getattr(functional, f"avg_pool{rank}d")
+    return mean(x, window, strides) / mean(ones, window, strides)
+
+
+def normalized(x, axis, gamma=None, beta=None, epsilon=1e-3, moments=None):
+    """x normalized over all axes but one; of given moments (mean, variance) where there are."""
+    axes = [i for i in range(x.ndim) if i != axis % x.ndim]
+    shape = [size if i == axis % x.ndim else 1 for i, size in enumerate(x.shape)]
+    mean, variance = moments or (x.mean(axes), x.var(axes, unbiased=False))
+    x = (x - mean.reshape(shape)) / (variance.reshape(shape) + epsilon).sqrt()
+    x = x if gamma is None else x * gamma.reshape(shape)
+    return x if beta is None else x + beta.reshape(shape)
