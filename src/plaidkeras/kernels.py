@@ -268,24 +268,27 @@ def conv_input_gradient(dy: Value, weights: Value, dims, dilation, padding) -> V
 GROUP = 16  # images whose activations stay in a core's cache together
 
 
-def conv_kernel_gradient(x: Value, dy: Value, dims, dilation, padding) -> Value:
-    """The gradient of a convolution of stride 1 with respect to its weights.
+def conv_kernel_gradient(x: Value, dy: Value, dims, dilation, padding, strides=None) -> Value:
+    """The gradient of a convolution with respect to its weights; of stride 1 unless told.
 
     x (n, *spatial, c), dy (n, *spatial, d), channels last; `dims` (*window, c, d).
 
     Each place of the window sums over the whole batch, which fits into no cache: it is summed in
-    groups of images that do. Where dy's last spatial axis is even the matrix kernels sum along
-    it, since the copy of x for that stays within an image; else along the images of a group.
+    groups of images that do. Where dy's last spatial axis is even and has no stride the matrix
+    kernels sum along it, since the copy of x for that stays within an image; else along the
+    images of a group.
     """
     rank = len(dilation)
     i, a = indices("i", rank), indices("a", rank)
+    strides = strides or (1,) * rank
     # Copies run with the index that is first in the alphabet innermost: rows, channels, columns.
     x_at = [*indices("b", rank - 1), "d"]
     x_ranges = indices("X", rank)
-    window_at = [f"i{axis} + {dilation[axis]}*a{axis} - {padding[axis]}" for axis in range(rank)]
+    window_at = [f"{strides[axis]}*i{axis} + {dilation[axis]}*a{axis} - {padding[axis]}"
+                 for axis in range(rank)]
     window = [str(dim) for dim in dims[:rank]]
     image = f"{GROUP}*g + r"
-    if dy.shape.dims[rank] % 2 == 0:
+    if dy.shape.dims[rank] % 2 == 0 and strides[-1] == 1:
         copy, ranges = ["n", *x_at[:-1], "c", x_at[-1]], ["N", *x_ranges[:-1], "C", x_ranges[-1]]
         place = [image, *window_at[:-1], "c", window_at[-1]]
     else:

@@ -11,7 +11,7 @@ import plaidml.keras.backend as plaidml_backend
 from plaidml import op, tile
 from plaidml.tile import Operation, Shape, Value
 
-from plaidkeras import missing
+from plaidkeras import convolutions, missing
 from plaidkeras.device import on_cpu
 from plaidkeras.function import Function
 from plaidkeras.gradients import gradients
@@ -27,10 +27,10 @@ def replace_backend() -> None:
     """Put our operations into keras.backend. Call it once keras is imported."""
     tile.compose = compose
     stock.update(vars(plaidml_backend))
-    for replacement in (batch_normalization, categorical_crossentropy, conv, function, gradients,
-                        in_train_phase, moving_average_update, normalize_batch_in_training,
-                        permute_dimensions, pool, relu, softmax, stop_gradient,
-                        *missing.REPLACEMENTS):
+    for replacement in (batch_normalization, categorical_crossentropy, conv, conv_transpose,
+                        function, gradients, in_train_phase, moving_average_update,
+                        normalize_batch_in_training, permute_dimensions, pool, relu, softmax,
+                        stop_gradient, *missing.REPLACEMENTS):
         # keras.backend is a copy of the names of plaidml.keras.backend: both need them.
         for module in (K, plaidml_backend):
             setattr(module, replacement.__name__, replacement)
@@ -249,8 +249,15 @@ class OneChannelConvolution(Operation):
 def conv(x, kernel, strides=None, padding="valid", data_format=None, dilation_rate=None,
          channelwise=False):
     """Convolution of any rank; K.conv1d, conv2d and conv3d come here."""
-    is_valid = (padding == "valid" and not channelwise and on_cpu()
-                and (data_format or K.image_data_format()) == "channels_last")
+    data_format = data_format or K.image_data_format()
+    if not on_cpu():
+        return stock["conv"](x, kernel, strides, padding, data_format, dilation_rate, channelwise)
+    if data_format == "channels_first":
+        return _channels_last(x, lambda last: conv(last, kernel, strides, padding, "channels_last",
+                                                    dilation_rate, channelwise))
+    if channelwise and kernel.shape.dims[-2] <= convolutions.LARGEST:
+        kernel, channelwise = convolutions.BlockDiagonal.function(kernel), False
+    is_valid = padding == "valid" and not channelwise
     if is_valid and _normalization(x):
         return _conv_of_normalized(_normalization(x), kernel, strides, padding, data_format,
                                    dilation_rate)
@@ -272,6 +279,29 @@ def _conv_of_normalized(normalization, kernel, *arguments):
     bias = K.sum(kernel * K.expand_dims(shift, 1), axis=list(range(kernel.shape.ndims - 1)))
     # The bias goes first: what is made between a convolution and its sum would keep them apart.
     return bias + conv(x, kernel * K.expand_dims(scale, 1), *arguments)
+
+
+def conv_transpose(x, kernel, output_shape, strides, padding, data_format, dilation_rate):
+    """Transposed convolution of any rank; K.conv2d_transpose and conv3d_transpose come here."""
+    sizes = [*output_shape[1:], *x.shape.dims[1:]]
+    if not on_cpu() or any(isinstance(size, Value) for size in sizes):
+        return stock["conv_transpose"](x, kernel, output_shape, strides, padding, data_format,
+                                       dilation_rate)
+    is_last = (data_format or K.image_data_format()) == "channels_last"
+    spatial = output_shape[1:-1] if is_last else output_shape[2:]
+
+    def transposed(last):
+        return convolutions.conv_transpose(last, kernel, spatial, strides, padding,
+                                           dilation_rate or (1,) * len(strides))
+
+    return transposed(x) if is_last else _channels_last(x, transposed)
+
+
+def _channels_last(x, function):
+    """A function of an image with its channels last, for one that has them first."""
+    rank = x.shape.ndims - 2
+    made = function(transpose(x, [0, *range(2, rank + 2), 1]))
+    return transpose(made, [0, rank + 1, *range(1, rank + 1)])
 
 
 class MaxPool(Operation):
@@ -300,16 +330,23 @@ class MaxPool(Operation):
 @_in_both_phases
 def pool(x, pool_size, strides=None, padding="valid", data_format=None, pool_mode="max"):
     """Pooling of any rank; K.pool2d and K.pool3d come here."""
-    tiles = (x.shape.ndims == 4 and pool_mode == "max" and tuple(strides) == tuple(pool_size)
-             and (data_format or K.image_data_format()) == "channels_last"
-             and all(isinstance(dim, int) and dim % size == 0
-                     for dim, size in zip(x.shape.dims[1:3], pool_size)))
-    # Slicing costs a product with a channels x channels matrix.
-    if not (tiles and x.shape.dims[3] <= 256 and on_cpu()):
-        return stock["pool"](x, pool_size, strides, padding, data_format, pool_mode)
-    if _normalization(x):
-        return _pool_of_normalized(_normalization(x), pool_size)
-    return MaxPool.function(x, constant(np.ones(x.shape.dims[3:], K.dtype(x))), pool_size)
+    data_format, strides = data_format or K.image_data_format(), strides or (1,) * len(pool_size)
+    if on_cpu() and data_format == "channels_first":
+        return _channels_last(x, lambda last: pool(last, pool_size, strides, padding,
+                                                    "channels_last", pool_mode))
+    *spatial, channels = x.shape.dims[1:]
+    # Both ways that follow cost a product with a channels x channels matrix.
+    if (on_cpu() and all(isinstance(dim, int) for dim in spatial)
+            and channels <= convolutions.LARGEST):
+        tiles = (tuple(strides) == tuple(pool_size)
+                 and all(dim % size == 0 for dim, size in zip(spatial, pool_size)))
+        if pool_mode == "max" and tiles and x.shape.ndims == 4:
+            if _normalization(x):
+                return _pool_of_normalized(_normalization(x), pool_size)
+            return MaxPool.function(x, constant(np.ones(channels, K.dtype(x))), pool_size)
+        if pool_mode == "avg":
+            return convolutions.mean_pool(x, pool_size, strides, padding)
+    return stock["pool"](x, pool_size, strides, padding, data_format, pool_mode)
 
 
 def _pool_of_normalized(normalization, window):

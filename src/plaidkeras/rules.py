@@ -18,7 +18,7 @@ from plaidml.op import AutoPadding, ConvolutionDataFormat, ConvolutionGrouping, 
 from plaidml.op import PoolMode
 from plaidml.tile import DTYPE_INFOS, Value
 
-from plaidkeras import kernels
+from plaidkeras import convolutions, kernels
 from plaidkeras.device import on_cpu
 from plaidkeras.graph import arguments, kernel
 from plaidkeras.kernels import indices, listed
@@ -281,8 +281,8 @@ def dot_right(op, g):
 
 
 def _plain_convolution(op):
-    """Dilation and padding of a convolution that has a fast formulation, else None: on the CPU,
-    of stride 1, channels last."""
+    """Strides, dilation and padding of a convolution that has a fast formulation, else None: on
+    the CPU, channels last, not grouped."""
     if not on_cpu():  # the formulations below are shaped for the CPU's matrix kernels
         return None
     given = arguments(op)
@@ -291,13 +291,15 @@ def _plain_convolution(op):
     if (given["data_format"] != ConvolutionDataFormat.CHANNELS_LAST
             or given["grouping"] != ConvolutionGrouping.NONE
             or given["padding"] not in (AutoPadding.VALID, AutoPadding.SAME_UPPER)
-            or set(given["strides"] or ()) - {1}
             or any(isinstance(dim, Value) for dim in spatial)):
         return None
-    dilation = tuple(given["dilation_rate"] or (1,) * len(window))
+    ones = (1,) * len(window)
+    strides, dilation = tuple(given["strides"] or ones), tuple(given["dilation_rate"] or ones)
     same = given["padding"] == AutoPadding.SAME_UPPER
-    return dilation, tuple((size - 1) * rate // 2 if same else 0
-                           for size, rate in zip(window, dilation))
+    return strides, dilation, tuple(
+        max(0, ((dim + stride - 1) // stride - 1) * stride + (size - 1) * rate + 1 - dim) // 2
+        if same else 0
+        for dim, stride, size, rate in zip(spatial, strides, window, dilation))
 
 
 @rule("Convolution", "I")
@@ -305,7 +307,12 @@ def convolution_input(op, g):
     plain = _plain_convolution(op)
     if not plain:
         return stock_gradient(op, "I", g)
-    return kernels.conv_input_gradient(g, op.operands["K"], op.operands["I"].shape.dims, *plain)
+    strides, dilation, padding = plain
+    if set(strides) != {1}:  # to a gradient of stride 1, with zeros where no window was
+        spatial = [(dim - 1) * stride + 1 for dim, stride in zip(g.shape.dims[1:-1], strides)]
+        g = convolutions.Spread.function(g, strides, (0,) * len(strides), spatial)
+    return kernels.conv_input_gradient(g, op.operands["K"], op.operands["I"].shape.dims,
+                                       dilation, padding)
 
 
 @rule("Convolution", "K")
@@ -313,7 +320,16 @@ def convolution_weights(op, g):
     plain = _plain_convolution(op)
     if not plain:
         return stock_gradient(op, "K", g)
-    return kernels.conv_kernel_gradient(op.operands["I"], g, op.operands["K"].shape.dims, *plain)
+    strides, dilation, padding = plain
+    return kernels.conv_kernel_gradient(op.operands["I"], g, op.operands["K"].shape.dims,
+                                        dilation, padding, strides)
+
+
+RULES["BlockDiagonal", "K"] = lambda op, g: convolutions.diagonal_blocks(
+    g, op.operands["K"].shape.dims)
+RULES["Turned", "K"] = lambda op, g: convolutions.Turned.function(g)
+RULES["Spread", "I"] = lambda op, g: convolutions.gathered(
+    g, op.strides, op.offsets, op.operands["I"].shape.dims)
 
 
 @rule("OneChannelConvolution", "I")

@@ -64,7 +64,8 @@ CASES = {
         random.randint(0, 2, (3, 4)), random.uniform(0.1, 0.9, (3, 4))),
     "kullback_leibler_divergence": (lambda t, p: (t * (t / p).log()).sum(-1),
                                     probabilities(3, 5), probabilities(3, 5)),
-    "poisson": (lambda t, p: (p - t * (p + EPSILON).log()).mean(-1), positive(3, 4), positive(3, 4)),
+    "poisson": (lambda t, p: (p - t * (p + EPSILON).log()).mean(-1),
+                positive(3, 4), positive(3, 4)),
     "cosine_proximity": (lambda t, p: -torch().nn.functional.cosine_similarity(t, p, dim=-1),
                          normal(3, 4), normal(3, 4)),
 }

@@ -6,6 +6,7 @@ import pytest
 
 from plaidkeras.checker import WrongGradient, check_gradients
 from plaidkeras.graph import copied
+from plaidkeras.layers import stock
 from plaidkeras.rules import NOT_DIFFERENTIABLE, RULES, ZERO
 
 random = np.random.RandomState(7)
@@ -90,6 +91,9 @@ CASES = {
     "Concatenate I0 I1": (lambda x, y: K.exp(K.concatenate([x, y], axis=1)),
                           [normal(2, 3, 2), normal(2, 1, 2)]),
     "ConvolutionTranspose I K": (
+        lambda x, k: stock["conv_transpose"](x, k, (2, 8, 6, 3), (2, 2), "same", None, (1, 1)),
+        [normal(2, 4, 3, 2), normal(3, 3, 3, 2)]),
+    "Spread I, Turned K": (
         lambda x, k: K.conv2d_transpose(x, k, (2, 8, 6, 3), strides=(2, 2), padding="same"),
         [normal(2, 4, 3, 2), normal(3, 3, 3, 2)]),
     "CumulativeSum I": (lambda x: K.exp(K.cumsum(x, 1)), [normal(2, 4)]),
@@ -124,7 +128,7 @@ CASES = {
         lambda x, k: K.conv2d(x, k, data_format="channels_first"),
         [normal(2, 2, 4, 4), normal(3, 3, 2, 2)]),
     "Convolution I K, of rank 1": (lambda x, k: K.conv1d(x, k), [normal(2, 6, 2), normal(3, 2, 4)]),
-    "Convolution I K, depthwise": (lambda x, k: K.depthwise_conv2d(x, k),
+    "BlockDiagonal K, Convolution I": (lambda x, k: K.depthwise_conv2d(x, k),
                                    [normal(2, 4, 4, 2), normal(3, 3, 2, 1)]),
     "OneChannelConvolution I K": (lambda x, k: K.conv2d(x, k),
                                   [normal(2, 6, 5, 1), normal(3, 3, 1, 4)]),
@@ -135,7 +139,9 @@ CASES = {
     "Pool I, same": (pool("same"), [apart(2, 5, 3, 2)]),
     "Pool I, overlapping": (pool("valid", size=(3, 3)), [apart(2, 7, 5, 2)]),
     "Pool I, channels first": (pool("valid", "channels_first"), [apart(2, 3, 4, 4)]),
-    "Pool I, average": (lambda x: K.pool2d(x, (2, 2), (2, 2), "same", pool_mode="avg"),
+    "Convolution I, a mean pool": (lambda x: K.pool2d(x, (2, 2), (2, 2), "same", pool_mode="avg"),
+                                   [normal(2, 5, 5, 2)]),
+    "Pool I, average": (lambda x: stock["pool"](x, (2, 2), (2, 2), "same", None, "avg"),
                         [normal(2, 5, 5, 2)]),
     "ChannelMean X, ChannelVariance X": (normalize, [normal(4, 3, 2, 3), positive(3), normal(3)]),
     "ChannelVariance X, far from zero": (

@@ -59,8 +59,8 @@ def convolved(x, weights, strides, padding="valid", dilation=None, groups=1):
     elif padding == "causal":
         x = torch().nn.functional.pad(x, [dilation[0] * (window[0] - 1), 0])
     function = getattr(torch().nn.functional, f"conv{rank}d")
-    return function(x, weights.movedim((-1, -2), (0, 1)), stride=strides, dilation=dilation,
-                    groups=groups)
+    weights = weights.movedim((-1, -2), (0, 1)).contiguous()
+    return function(x, weights, stride=strides, dilation=dilation, groups=groups)
 
 
 def depthwise_convolved(x, weights, strides, padding="valid", dilation=None):

@@ -1,0 +1,121 @@
+"""Convolutions of other kinds, and mean pools, as plain ones: channels last, stride 1.
+
+Only a plain convolution and its gradients meet the matrix kernels of PlaidML's CPU (kernels.py);
+all others are 10 to 100 times slower, though they need fewer products. A depthwise convolution is
+a plain one whose weights are zero between channels, a transposed one is plain on an image whose
+elements lie a stride apart, and a mean pool is a depthwise convolution with equal weights.
+"""
+
+import keras.backend as K
+import numpy as np
+from plaidml.tile import Operation, Shape, Value
+
+from plaidkeras import kernels
+from plaidkeras.graph import kernel
+from plaidkeras.kernels import indices, listed
+
+LARGEST = 256  # channels: with more, the products with zero cost more than they save
+
+
+class BlockDiagonal(Operation):
+    """Depthwise weights (*window, c, m) as plain ones (*window, c, c * m), else zeros."""
+
+    def __init__(self, weights):
+        *window, channels, multiplier = weights.shape.dims
+        a = indices("a", len(window))
+        sizes = listed(*a).upper()
+        super().__init__(
+            f"""function (K[{sizes}, C, M]) -> (O) {{
+                    O[{listed(*a)}, c, {multiplier} * c + m : {sizes}, C, C * M] =
+                        =(K[{listed(*a)}, c, m]), m < {multiplier} no_defract;
+                }}""", [("K", weights)],
+            [("O", Shape(weights.shape.dtype, (*window, channels, channels * multiplier)))])
+
+
+def diagonal_blocks(matrices: Value, dims) -> Value:
+    """What BlockDiagonal of weights with these dims put where it put them."""
+    *window, channels, multiplier = dims
+    a = indices("a", len(window))
+    return kernel(
+        "DiagonalBlocks", f"""function (I[{listed(*a).upper()}, C, D]) -> (O) {{
+            O[{listed(*a)}, c, m : {listed(*a).upper()}, C, {multiplier}] =
+                =(I[{listed(*a)}, c, {multiplier} * c + m]);
+        }}""", {"I": matrices}, dims)
+
+
+class Spread(Operation):
+    """x (n, *spatial, c) with its elements `strides` apart and zeros between and around them.
+
+    The first lies at `offsets`; `spatial` is the size of what is made.
+    """
+
+    def __init__(self, x, strides, offsets, spatial):
+        self.strides, self.offsets = tuple(strides), tuple(offsets)
+        axes = indices("i", len(self.strides))
+        at = _apart(axes, self.strides, self.offsets)
+        bounds = [f"{i} < {dim}" for i, dim in zip(axes, x.shape.dims[1:-1])]
+        super().__init__(
+            f"""function (I[N, {listed(*axes).upper()}, C]) -> (O) {{
+                    O[n, {listed(*at)}, c : N, {listed(*map(str, spatial))}, C] =
+                        =(I[n, {listed(*axes)}, c]), {listed(*bounds)} no_defract;
+                }}""", [("I", x)],
+            [("O", Shape(x.shape.dtype, (x.shape.dims[0], *spatial, x.shape.dims[-1])))])
+
+
+def _apart(axes, strides, offsets):
+    return [f"{stride}*{i} + {offset}" for i, stride, offset in zip(axes, strides, offsets)]
+
+
+def gathered(x: Value, strides, offsets, dims) -> Value:
+    """What Spread of an image with these dims put where it put them."""
+    axes = indices("i", len(strides))
+    at = _apart(axes, strides, offsets)
+    ranges = listed(*map(str, dims[1:-1]))
+    return kernel(
+        "Gathered", f"""function (I[N, {listed(*indices('h', len(axes))).upper()}, C]) -> (O) {{
+            O[n, {listed(*axes)}, c : N, {ranges}, C] = =(I[n, {listed(*at)}, c]);
+        }}""", {"I": x}, dims)
+
+
+class Turned(Operation):
+    """Weights (*window, d, c) turned round in space, their channels exchanged: its own inverse."""
+
+    def __init__(self, weights):
+        *window, d, c = weights.shape.dims
+        a = indices("a", len(window))
+        turned = listed(*(f"{size - 1} - {i}" for i, size in zip(a, window)))
+        super().__init__(
+            f"""function (K[{listed(*a).upper()}, D, C]) -> (O) {{
+                    O[{listed(*a)}, c, d : {listed(*a).upper()}, C, D] = =(K[{turned}, d, c]);
+                }}""", [("K", weights)], [("O", Shape(weights.shape.dtype, (*window, c, d)))])
+
+
+def conv_transpose(x, weights, spatial, strides, padding, dilation):
+    """The transposed convolution of x (n, *spatial, c), channels last, to an image of a size.
+
+    weights (*window, d, c); `padding` is that of the convolution that it is the transpose of.
+    """
+    reach = [(size - 1) * rate for size, rate in zip(weights.shape.dims, dilation)]
+    before = [max(0, (size - 1) * stride + far + 1 - wanted) // 2 if padding == "same" else 0
+              for size, stride, far, wanted in zip(x.shape.dims[1:-1], strides, reach, spatial)]
+    image = Spread.function(x, strides, [far - cut for far, cut in zip(reach, before)],
+                            [wanted + far for wanted, far in zip(spatial, reach)])
+    return K.conv(image, Turned.function(weights), (1,) * len(reach), "valid", "channels_last",
+                  tuple(dilation))
+
+
+def mean_pool(x, window, strides, padding):
+    """The mean of each window of x (n, *spatial, c), of what is not padding."""
+    channels, dtype = x.shape.dims[-1], K.dtype(x)
+    weights = np.zeros((*window, channels, channels), dtype)
+    weights[..., range(channels), range(channels)] = 1 / np.prod(window)
+    means = K.conv(x, kernels.constant(weights), strides, padding, "channels_last")
+    if padding == "valid":
+        return means
+    shares = np.ones(())
+    for size, wide, stride in zip(x.shape.dims[1:-1], window, strides):
+        made = -(-size // stride)
+        first = np.arange(made) * stride - max(0, (made - 1) * stride + wide - size) // 2
+        inside = np.minimum(first + wide, size) - np.maximum(first, 0)
+        shares = np.multiply.outer(shares, inside / wide)
+    return means / kernels.constant(shares[None, ..., None].astype(dtype))
