@@ -115,7 +115,11 @@ def _values_leading_to(variables, order: List[Operation], phase: Optional[int]) 
 
 def rule_for(operation: Operation, operand: str):
     """The function (operation, gradient of its output) -> gradient of one operand, or ZERO."""
-    rule = RULES.get((kind(operation), operand), RULES.get((kind(operation), ...)))
+    rule = RULES.get((kind(operation), operand))
+    if rule is None:
+        rule = RULES.get((kind(operation), ...))
+        if callable(rule):
+            return functools.partial(rule, operand=operand)
     if rule is NOT_DIFFERENTIABLE:
         raise NotDifferentiable(
             f"{kind(operation)} has no derivative with respect to its input {operand}, but the "

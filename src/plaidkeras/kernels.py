@@ -369,3 +369,35 @@ def one_channel_conv_kernel_gradient(x: Value, dy: Value, dims) -> Value:
                 P[n, a, b, d : N, {rows}, {columns}, D] = +(X[n, i + a, j + b, 0] * G[n, i, j, d]);
                 O[a, b, z, d : {rows}, {columns}, 1, D] = +(P[n, a, b, d]);
             }}""", {"X": x, "G": dy}, dims)
+
+
+# Parts and repeats
+
+def batch_matmul(x: Value, y: Value) -> Value:
+    """x (n, m, k) times y (n, k, l)."""
+    return kernel("BatchMatMul", "function (X[N, M, K], Y[N, K, L]) -> (O) "
+                                 "{ O[n, m, l : N, M, L] = +(X[n, m, k] * Y[n, k, l]); }",
+                  {"X": x, "Y": y}, (*x.shape.dims[:2], y.shape.dims[2]))
+
+
+def part(x: Value, offsets: Sequence[int], like: Value) -> Value:
+    """The part of x that begins at `offsets` and has the shape of `like`."""
+    axes = indices("i", x.shape.ndims)
+    at = [f"{axis} + {offset}" for axis, offset in zip(axes, offsets)]
+    sizes = listed(*indices("X", len(axes)))
+    return kernel(
+        "Part", f"function (X[{sizes}], L[{listed(*axes).upper()}]) -> (O) "
+                f"{{ O[{listed(*axes)} : {listed(*axes).upper()}] = =(X[{listed(*at)}]); }}",
+        {"X": x, "L": like}, like.shape.dims)
+
+
+def sum_of_repeats(x: Value, axis: int, count: int, dims) -> Value:
+    """The sums of `count` neighbours each along an axis of x; `dims` is what is left of it."""
+    axes = indices("i", x.shape.ndims)
+    sizes = listed(*axes).upper()
+    apart = [f"{count} * {name} + k" if i == axis else name for i, name in enumerate(axes)]
+    ranges = [f"{name.upper()} / {count}" if i == axis else name.upper()
+              for i, name in enumerate(axes)]
+    return kernel(
+        "SumOfRepeats", f"function (X[{sizes}]) -> (O) {{ O[{listed(*axes)} : {listed(*ranges)}] = "
+                        f"+(X[{listed(*apart)}]), k < {count}; }}", {"X": x}, dims)

@@ -106,6 +106,32 @@ def _where(mask, new, old):
     return new * chosen + old * (1.0 - chosen)
 
 
+class RepeatElements(Operation):
+    """x with each element `count` times along an axis: a product with ones, which is vectorized
+    where PlaidML's own is a copy element by element."""
+
+    def __init__(self, x, count, axis):
+        self.count, self.axis = count, axis
+        sizes = indices("N", x.shape.ndims)
+        apart = [*sizes[:axis + 1], "1", *sizes[axis + 1:]]
+        repeated = [f"{count} * {size}" if i == axis else size for i, size in enumerate(sizes)]
+        ones = np.ones((count,) + (1,) * (x.shape.ndims - axis - 1), K.dtype(x))
+        dims = list(x.shape.dims)
+        dims[axis] *= count
+        super().__init__(
+            f"""function (I[{listed(*sizes)}], Ones) -> (O) {{
+                    R = reshape(I, {listed(*apart)});
+                    P = R * Ones;
+                    O = reshape(P, {listed(*repeated)});
+                }}""", [("I", x), ("Ones", kernels.constant(ones))],
+            [("O", Shape(x.shape.dtype, tuple(dims)))])
+
+
+def repeat_elements(x, rep, axis):
+    """x with each element `rep` times along an axis."""
+    return RepeatElements.function(x, rep, axis % x.shape.ndims)
+
+
 class Interpolation(Operation):
     """x with one of its axes multiplied by a matrix (new length, old length)."""
 
@@ -141,5 +167,5 @@ def _bilinear(size, factor):
     return matrix / matrix.sum(axis=1, keepdims=True)
 
 
-REPLACEMENTS = (constant, in_top_k, l2_normalize, log, logsumexp, random_binomial, resize_images,
-                rnn, separable_conv1d, softplus, variable)
+REPLACEMENTS = (constant, in_top_k, l2_normalize, log, logsumexp, random_binomial,
+                repeat_elements, resize_images, rnn, separable_conv1d, softplus, variable)

@@ -4,7 +4,8 @@ RULES maps (kind of operation, name of its operand) to a function
 
     rule(operation, g) -> the gradient of that operand
 
-of the operation and the gradient g of its output. A rule need not undo broadcasting; the walk
+of the operation and the gradient g of its output; a line for all operands (...) is a function of
+(operation, g, operand's name). A rule need not undo broadcasting; the walk
 does. In place of a function stands ZERO where the derivative is zero almost everywhere, and
 NOT_DIFFERENTIABLE where there is none, and PLAIDMLS_OWN where PlaidML's own gradient of the
 operation is right and no formulation of ours is faster. What is missing is left to PlaidML too,
@@ -13,6 +14,7 @@ with a warning.
 
 from typing import NamedTuple
 
+import keras.backend as K
 from plaidml import op as plaidml_op
 from plaidml.op import AutoPadding, ConvolutionDataFormat, ConvolutionGrouping, PoolDataFormat
 from plaidml.op import PoolMode
@@ -201,9 +203,33 @@ def transpose(op, g):
 
 
 # These move or add up elements: PlaidML's own gradient moves them back.
-for name in ("BatchDot", "Concatenate", "ConvolutionTranspose", "CumulativeSum", "Gather", "Repeat",
-             "RepeatElements", "Reverse", "SpatialPadding", "Tile", "_SliceOf"):
+for name in ("ConvolutionTranspose", "CumulativeSum", "Gather", "Repeat", "Reverse", "Tile",
+             "_SliceOf"):
     RULES[name, ...] = PLAIDMLS_OWN
+
+
+@rule("Concatenate", ...)
+def concatenate(op, g, operand):
+    axis, parts = arguments(op)["axis"] % g.shape.ndims, list(op.operands)
+    sizes = [part.shape.dims[axis] for part in op.operands.values()]
+    if any(isinstance(size, Value) for size in sizes):
+        return stock_gradient(op, operand, g)
+    offsets = [0] * g.shape.ndims
+    offsets[axis] = sum(sizes[:parts.index(operand)])
+    return kernels.part(g, offsets, op.operands[operand])
+
+
+@rule("SpatialPadding", "I")
+def spatial_padding(op, g):
+    given = arguments(op)
+    offsets = [before for before, _ in given["padding"]]
+    is_last = (given["data_format"] or K.image_data_format()) == "channels_last"
+    return kernels.part(g, [0, *offsets, 0] if is_last else [0, 0, *offsets], op.operands["I"])
+
+
+@rule("RepeatElements", "I")
+def repeat_elements(op, g):
+    return kernels.sum_of_repeats(g, op.axis, op.count, op.operands["I"].shape.dims)
 
 
 RULES["Interpolation", "I"] = lambda op, g: Interpolation.function(g, op.matrix.T, op.axis)
@@ -260,6 +286,26 @@ def extreme(op, g):
 
 
 # Products
+
+@rule("BatchDot", ...)
+def batch_dot(op, g, operand):
+    """Of matrices by matrices, in the order of axes that the matrix kernels ask for."""
+    x, y = op.operands["X"], op.operands["Y"]
+    if x.shape.ndims != 3 or y.shape.ndims != 3 or g.shape.ndims != 3:
+        return stock_gradient(op, operand, g)
+    axes = arguments(op)["axes"]
+    axes = (2, 1) if axes is None else (axes, axes) if isinstance(axes, int) else tuple(axes)
+    if operand == "X":  # (n, rows, k): g (n, rows, columns) times y (n, columns, k)
+        y = kernels.transpose(y, (0, 3 - axes[1], axes[1]))
+        return _with_axis_at(kernels.batch_matmul(g, y), axes[0])
+    x = kernels.transpose(x, (0, axes[0], 3 - axes[0]))  # (n, k, rows)
+    return _with_axis_at(kernels.transpose(kernels.batch_matmul(x, g), (0, 2, 1)), axes[1])
+
+
+def _with_axis_at(x, axis):
+    """x, whose last axis goes to where the operand has it."""
+    return x if axis == 2 else kernels.transpose(x, (0, 2, 1))
+
 
 @rule("Dot", "X")
 def dot_left(op, g):
