@@ -153,7 +153,8 @@ class MovingAverage(Operation):
     """
 
     def __init__(self, average, value, momentum):
-        share = K.variable(1.0, name="share_of_the_start")  # momentum^t
+        share = vars(average).setdefault(  # momentum^t, of all calls of a shared layer
+            "share", K.variable(1.0, name="share_of_the_start"))
         super().__init__(
             f"""function (A, V, P) -> (O) {{
                     O = (A * (1.0 - P) * {momentum} + V * {1 - momentum}) / (1.0 - P * {momentum});

@@ -7,6 +7,7 @@ below are taken from them, or the loss. Here each update is put after all that r
 Where no order does that, as for two variables that change places, the new value has to wait.
 """
 
+import copy
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 
@@ -47,12 +48,37 @@ def ordered(outputs: List[Value], updates: List[Update],
 
 
 def _with_side_effects(graph: "Graph", updates: List[Update]) -> List[Update]:
-    updates = list(updates)
-    graph.behind(new for _, new in updates)
+    """One update a variable, with those that operations bring along."""
+    found = []
+    for old, new in updates:
+        found.append((old, new))
+        maker = origin(new, graph.phase).source
+        found += maker.op.side_effects if maker else []
+    graph.behind(new for _, new in found)
     for operation in graph.operations:  # which grow
-        updates += operation.side_effects
+        found += [update for update in operation.side_effects
+                  if not any(update is other for other in found)]
         graph.behind(new for _, new in operation.side_effects)
-    return updates
+    return _chained(found, graph.phase)
+
+
+def _chained(updates: List[Update], phase: Optional[int]) -> List[Update]:
+    """Of several updates of a variable each takes up what the one before has left: a shared
+    BatchNormalization averages over all its inputs."""
+    latest = {}
+    for old, new in updates:
+        if old.var in latest and origin(new, phase).source:
+            operation, output = origin(new, phase).source
+            changed = copy.copy(operation)
+            changed.operands = {name: latest[value.var][1] if value.var in latest else value
+                                for name, value in operation.operands.items()}
+            changed.inputs = changed.operands
+            changed.outputs = {name: Value.for_op(value.shape, changed, name)
+                               for name, value in operation.outputs.items()}
+            changed.output_tuple = tuple(changed.outputs.values())
+            new = changed.outputs[output]
+        latest[old.var] = old, new
+    return list(latest.values())
 
 
 def _steps(graph: "Graph", updates: List[Update]) -> List[Step]:

@@ -86,3 +86,23 @@ def test_weights_change_after_all_gradients_are_taken():
     expected = K.function(model.inputs, gradients)([x])
     for before, after, gradient in zip(weights[::2], found[0][::2], expected):
         np.testing.assert_allclose(after, before - 0.5 * gradient, rtol=1e-5, atol=1e-6)
+
+
+def test_several_updates_of_one_variable_follow_one_another():
+    x = K.variable([1.0, 2.0])
+    run([], [K.update_add(x, 1.0), K.update(x, x * 10.0)])
+    assert K.get_value(x).tolist() == [20, 30]
+
+
+def test_shared_batch_normalization_averages_over_all_its_inputs():
+    layer = keras.layers.BatchNormalization(momentum=0.9)
+    inputs = [keras.Input((4,)), keras.Input((4,))]
+    model = keras.Model(inputs, keras.layers.Add()([layer(inputs[0]), layer(inputs[1])]))
+    model.compile("sgd", "mse")
+    random, means = np.random.RandomState(0), []
+    for step in range(3):
+        arrays = [random.standard_normal((8, 4)) + 5 * step, random.standard_normal((8, 4)) - 1]
+        model.train_on_batch(arrays, np.zeros((8, 4)))
+        means += [array.mean(axis=0) for array in arrays]
+        expected = np.average(means, axis=0, weights=0.9 ** np.arange(len(means))[::-1])
+        np.testing.assert_allclose(layer.get_weights()[2], expected, rtol=1e-5, atol=1e-6)
