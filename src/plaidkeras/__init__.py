@@ -20,13 +20,14 @@ def install(device: Optional[str] = None) -> Device:
     "llvm_cpu.0"; without it PLAIDML_DEVICE_IDS decides, else a GPU is taken, else the CPU.
     Returns the device with the reason for its choice. Raises DeviceError if it is not there.
     """
-    from plaidkeras import allocator, compat
+    from plaidkeras import allocator, compat, primes
     from plaidkeras.device import choose, configure
 
     allocator.keep_freed_memory()
     configure()
     compat.restore_collections()
     compat.install_backend()
+    primes.leave_as_they_are()
     logging.getLogger("plaidml").setLevel(logging.WARNING)
     chosen = choose(device)
 

@@ -1,0 +1,143 @@
+"""Training neither crashes, slows nor grows, whatever the number of rows.
+
+Native code writes past its buffers unseen, so each test of that has a process of its own, where
+glibc's malloc looks behind every block that is freed.
+"""
+
+import glob
+import os
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+from keras.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+
+from plaidkeras import primes
+from plaidkeras.function import Function
+
+CHECKED = """
+import sys
+import time
+import plaidkeras
+plaidkeras.install("llvm_cpu.0")
+from plaidkeras import selftest
+for rows in map(int, sys.argv[1:]):
+    for what, error in selftest.errors(rows).items():
+        assert error < 1e-4, f"{rows} rows: {what} is off by {error:.2g}"
+"""
+
+
+def run(code, *arguments):
+    """Run code in a new interpreter with a malloc that checks itself; returns the process."""
+    environment = {**os.environ, "MALLOC_PERTURB_": "165"}
+    if glob.glob("/lib/*/libc_malloc_debug.so.0") + glob.glob("/lib*/libc_malloc_debug.so.0"):
+        environment.update(MALLOC_CHECK_="3", LD_PRELOAD="libc_malloc_debug.so.0")
+    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], env=environment,
+                          capture_output=True, text=True)
+
+
+def network(sides=12):
+    np.random.seed(0)
+    model = keras.Sequential([
+        Conv2D(8, 3, activation="relu", input_shape=(sides, sides, 1)),
+        Conv2D(8, 3, padding="same", activation="relu"), BatchNormalization(), MaxPooling2D(2),
+        Dropout(0.25), Flatten(), Dense(16, activation="relu"), Dropout(0.5),
+        BatchNormalization(), Dense(10, activation="softmax")])
+    model.compile("adadelta", "categorical_crossentropy")
+    return model
+
+
+def rows_of_digits(count, sides=12):
+    random = np.random.RandomState(count)
+    return random.rand(count, sides, sides, 1), np.eye(10)[random.randint(0, 10, count)]
+
+
+# Primes above 32 are the ones that PlaidML's compiler gets wrong.
+
+def test_batches_of_a_prime_number_of_rows_corrupt_no_memory_and_are_right():
+    result = run(CHECKED, 1, 37, 101)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(1, 131, 13))
+def test_batches_of_any_number_of_rows_corrupt_no_memory_and_are_right(first):
+    result = run(CHECKED, *range(first, first + 13))
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.slow
+def test_primes_corrupt_memory_if_plaidml_is_left_as_it_is():
+    leave = "from plaidkeras import primes; primes.leave_as_they_are = lambda: None\n"
+    assert run(leave + CHECKED, 37).returncode != 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [37, 41, 67])
+def test_layers_and_images_of_a_prime_size_corrupt_no_memory(size):
+    result = run(f"""
+import plaidkeras
+plaidkeras.install("llvm_cpu.0")
+import keras, numpy as np
+from keras.layers import *
+model = keras.Sequential([
+    Conv2D({size}, 3, activation="relu", input_shape=({size}, {size}, 1)), MaxPooling2D(3),
+    Conv2D(8, 3, padding="same"), Flatten(), Dense({size}, activation="relu"), Dense({size})])
+model.compile("sgd", "mse")
+for _ in range(3):
+    loss = model.train_on_batch(np.ones(({size}, {size}, {size}, 1)) / 10, np.ones(({size}, {size})))
+assert loss < 10
+""")
+    assert result.returncode == 0, result.stderr
+
+
+def test_plaidml_no_longer_rounds_primes_up():
+    assert primes.leave_as_they_are()
+
+
+def test_settings_are_exchanged_byte_for_byte():
+    assert len(primes.NOTHING + primes.PAD) == len(primes.UNNAMED + primes.PAD_NO_PRIMES)
+    assert primes.PAD_NO_PRIMES.endswith(b"\n\x04main\x10\xff\xff\xff\xff\x0f")
+
+
+def test_a_short_last_batch_is_compiled_once_and_not_again(monkeypatch):
+    programs, seconds = [], []
+    monkeypatch.setattr(Function, "_compile", lambda self, phase, make=Function._compile: (
+        programs.append(phase) or make(self, phase)))
+    clock = keras.callbacks.LambdaCallback(  # the processor's: other processes do not count
+        on_batch_begin=lambda batch, logs: seconds.append(-time.process_time()),
+        on_batch_end=lambda batch, logs: seconds.append(seconds.pop() + time.process_time()))
+    model = keras.Sequential([Dense(32, activation="relu", input_shape=(16,)), Dense(10)])
+    model.compile("adadelta", "mse")
+    model.fit(np.ones((72, 16)), np.ones((72, 10)), 32, epochs=6, verbose=0, callbacks=[clock])
+    first, _, compiling, *later = seconds
+    assert len(programs) == 1
+    assert max(later) < min(first, compiling) / 2
+
+
+def resident_megabytes():
+    with open("/proc/self/statm") as sizes:
+        return int(sizes.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 2 ** 20
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_does_not_grow_over_five_hundred_steps():
+    """Of two batch sizes by turns, with tests and predictions between."""
+    model = network()
+    images, targets = rows_of_digits(32)
+
+    def steps(count):
+        for step in range(count):
+            rows = slice(32 if step % 2 else 20)
+            model.train_on_batch(images[rows], targets[rows])
+            if step % 10 < 2:
+                model.test_on_batch(images[rows], targets[rows])
+                model.predict_on_batch(images[rows])
+
+    steps(100)
+    before = resident_megabytes()
+    steps(500)
+    assert resident_megabytes() - before < 2
