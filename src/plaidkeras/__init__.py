@@ -31,9 +31,10 @@ def install(device: Optional[str] = None) -> Device:
     logging.getLogger("plaidml").setLevel(logging.WARNING)
     chosen = choose(device)
 
-    from plaidkeras import graph, layers, optimizers  # these need a Keras that can be imported
+    from plaidkeras import graph, layers, optimizers, seeds  # these need an importable Keras
 
     graph.remember_arguments()
     layers.replace_backend()
     optimizers.replace_optimizers()
+    seeds.replace_backend()
     return chosen
