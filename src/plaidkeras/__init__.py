@@ -18,7 +18,8 @@ def install(device: Optional[str] = None) -> Device:
 
     Call it before the first import of keras. `device` is a PlaidML device id such as
     "llvm_cpu.0"; without it PLAIDML_DEVICE_IDS decides, else a GPU is taken, else the CPU.
-    Returns the device with the reason for its choice. Raises DeviceError if it is not there.
+    Returns the device with the reason for its choice. Raises DeviceError if it is not there, and
+    RuntimeError if keras was imported first. A second call changes nothing.
     """
     from plaidkeras import allocator, compat, primes
     from plaidkeras.device import choose, configure
@@ -26,6 +27,7 @@ def install(device: Optional[str] = None) -> Device:
     allocator.keep_freed_memory()
     configure()
     compat.restore_collections()
+    compat.restore_numpy_names()
     compat.install_backend()
     primes.leave_as_they_are()
     logging.getLogger("plaidml").setLevel(logging.WARNING)

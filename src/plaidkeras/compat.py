@@ -1,10 +1,11 @@
-"""What Keras 2.2.4 and PlaidML 0.7.0 need to be imported by a Python of today.
+"""What Keras 2.2.4 and PlaidML 0.7.0 need of a Python, a NumPy and an h5py of today.
 
 Both were written for Python 3.6. Nothing here changes what they compute.
 """
 
 import collections
 import collections.abc
+import functools
 import importlib
 import importlib.abc
 import importlib.util
@@ -12,12 +13,21 @@ import os
 import sys
 import warnings
 
+import numpy as np
+
 
 def restore_collections() -> None:
     """Put the abstract classes back into `collections`, where Python < 3.10 had them."""
     for name in collections.abc.__all__:
         if name not in vars(collections):
             setattr(collections, name, getattr(collections.abc, name))
+
+
+def restore_numpy_names() -> None:
+    """Put the names back into `numpy` that NumPy 2 took out and Keras calls."""
+    for name, value in (("Inf", np.inf), ("string_", np.bytes_), ("unicode_", np.str_)):
+        if name not in vars(np):
+            setattr(np, name, value)
 
 
 class _PlaidMLBackend(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -43,6 +53,8 @@ class _PlaidMLBackend(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def install_backend() -> None:
     """Import Keras with PlaidML as its backend, whatever KERAS_BACKEND says."""
+    if isinstance(getattr(sys.modules.get("keras.backend"), "__loader__", None), _PlaidMLBackend):
+        return
     if "keras" in sys.modules:
         raise RuntimeError("keras was imported before plaidkeras.install(); call install() first")
     with warnings.catch_warnings():
@@ -52,3 +64,38 @@ def install_backend() -> None:
 
         # Keras takes every backend but TensorFlow for Theano, whose kernels are flipped.
         keras.utils.conv_utils.convert_kernel = lambda kernel: kernel
+        read_text_attributes()
+
+
+def read_text_attributes() -> None:
+    """Let Keras load its own files: it decodes attributes, which h5py 3 gives as text already."""
+    import h5py
+    from keras.engine import saving
+    from keras.utils.io_utils import H5Dict
+
+    def encoded(value):
+        if isinstance(value, str):
+            return value.encode()
+        if isinstance(value, np.ndarray) and (value.dtype == object or not value.size):
+            return [text.encode() for text in value]  # NumPy 2 tells no truth of an empty array
+        return value
+
+    class Group:
+        """What `saving` asks of an HDF5 group, with the attributes of h5py 2."""
+
+        def __init__(self, group):
+            self.group = group
+            self.attrs = {name: encoded(value) for name, value in group.attrs.items()}
+
+        def __getitem__(self, name):
+            found = self.group[name]
+            return Group(found) if isinstance(found, h5py.Group) else found
+
+    def of_group(load):
+        return functools.wraps(load)(lambda group, *arguments, **keywords: load(
+            Group(group), *arguments, **keywords))
+
+    get = H5Dict.__getitem__
+    H5Dict.__getitem__ = functools.wraps(get)(lambda self, name: encoded(get(self, name)))
+    for name in ("load_weights_from_hdf5_group", "load_weights_from_hdf5_group_by_name"):
+        setattr(saving, name, of_group(getattr(saving, name)))

@@ -46,7 +46,8 @@ def devices() -> List[Device]:
 def choose(wanted: Optional[str] = None) -> Device:
     """Take the wanted device, else that of PLAIDML_DEVICE_IDS, else a GPU, else the CPU.
 
-    Raises DeviceError if the device asked for is not there.
+    Raises DeviceError if the device asked for is not there, or if the process computes on another
+    one already.
     """
     found = {device.id: device for device in devices()}
     for name, reason in ((wanted, "asked for"),
@@ -72,5 +73,11 @@ def on_cpu() -> bool:
 
 
 def _take(device: Device, reason: str) -> Device:
+    import plaidml.keras.backend
+
+    opened = plaidml.keras.backend._dev  # PlaidML's backend opens one device a process
+    if opened and os.environ.get("PLAIDML_DEVICE_IDS") != device.id:
+        raise DeviceError(f"This process computes on {os.environ['PLAIDML_DEVICE_IDS']} already. "
+                          f"Use {device.id} in a process of its own.")
     os.environ["PLAIDML_DEVICE_IDS"] = device.id
     return Device(device.id, device.description, reason)

@@ -25,6 +25,8 @@ stock = {}  # PlaidML's own functions, for what ours do not cover
 
 def replace_backend() -> None:
     """Put our operations into keras.backend. Call it once keras is imported."""
+    if stock:  # they are there
+        return
     tile.compose = compose
     stock.update(vars(plaidml_backend))
     for replacement in (batch_normalization, categorical_crossentropy, conv, conv_transpose,
