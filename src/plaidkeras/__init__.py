@@ -33,10 +33,12 @@ def install(device: Optional[str] = None) -> Device:
     logging.getLogger("plaidml").setLevel(logging.WARNING)
     chosen = choose(device)
 
-    from plaidkeras import graph, layers, optimizers, seeds  # these need an importable Keras
+    # These need a Keras that can be imported.
+    from plaidkeras import graph, layers, optimizers, prediction, seeds
 
     graph.remember_arguments()
     layers.replace_backend()
     optimizers.replace_optimizers()
     seeds.replace_backend()
+    prediction.fill_last_batch()
     return chosen

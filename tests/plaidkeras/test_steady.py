@@ -118,6 +118,25 @@ def test_a_short_last_batch_is_compiled_once_and_not_again(monkeypatch):
     assert max(later) < min(first, compiling) / 2
 
 
+def rows_computed(monkeypatch, model, count, batch_size):
+    """The rows of each batch that a prediction computes, and the prediction."""
+    batches = []
+    monkeypatch.setattr(Function, "__call__", lambda self, arrays, call=Function.__call__: (
+        batches.append(len(arrays[0])) or call(self, arrays)))
+    inputs = np.random.RandomState(count).rand(count, 16)
+    return batches, model.predict(inputs, batch_size), model.predict_on_batch(inputs)
+
+
+@pytest.mark.parametrize("count, computed", [(72, [32, 32, 32, 72]), (64, [32, 32, 64]),
+                                             (5, [5, 5]), (33, [32, 32, 33])])
+def test_prediction_fills_up_a_short_last_batch(monkeypatch, count, computed):
+    model = keras.Sequential([Dense(8, activation="relu", input_shape=(16,)), Dropout(0.5),
+                              Dense(3, activation="softmax")])
+    batches, in_batches, at_once = rows_computed(monkeypatch, model, count, 32)
+    assert batches == computed
+    np.testing.assert_allclose(in_batches, at_once, rtol=1e-5)
+
+
 def resident_megabytes():
     with open("/proc/self/statm") as sizes:
         return int(sizes.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 2 ** 20
