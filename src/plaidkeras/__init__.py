@@ -6,6 +6,7 @@
 """
 
 import logging
+import warnings
 from typing import Optional
 
 from plaidkeras.device import Device, DeviceError
@@ -22,16 +23,17 @@ def install(device: Optional[str] = None) -> Device:
     RuntimeError if keras was imported first. A second call changes nothing.
     """
     from plaidkeras import allocator, compat, primes
-    from plaidkeras.device import choose, configure
+    from plaidkeras.device import CPU, choose, configure
 
     allocator.keep_freed_memory()
     configure()
     compat.restore_collections()
     compat.restore_numpy_names()
     compat.install_backend()
-    primes.leave_as_they_are()
     logging.getLogger("plaidml").setLevel(logging.WARNING)
     chosen = choose(device)
+    if not primes.leave_as_they_are() and chosen.id == CPU:
+        warnings.warn(primes.DANGER, RuntimeWarning, stacklevel=2)
 
     # These need a Keras that can be imported.
     from plaidkeras import graph, layers, optimizers, prediction, seeds

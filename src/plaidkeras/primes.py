@@ -11,9 +11,13 @@ Sizes that are not rounded are computed in tiles that divide them, as all others
 """
 
 import functools
+import mmap
 import sys
 
 UNBOUNDED = 2 ** 32 - 1
+DANGER = ("PlaidML's CPU can crash here at batches, layers and images whose size is a prime above "
+          "32 (37, 41, 43, 47, ...), and this process may not mend it: choose other sizes, such as "
+          "multiples of 8.")
 
 
 def _field(number: int, content: bytes) -> bytes:
@@ -62,19 +66,20 @@ def _address(text: str) -> int:
 
 def _replace(memory, start: int, end: int) -> bool:
     """Write the setting wherever the table lies between two addresses; whether it does."""
-    try:
-        memory.seek(start)
-        held = memory.read(end - start)
-    except (OSError, OverflowError):  # gone since the list was made, or not to be read
-        return False
-    found = False
-    at = held.find(NOTHING)
-    while at >= 0:
-        # Looked for in two parts: this module's own bytes are not the table.
-        if held.startswith(PAD, at + len(NOTHING)):
-            memory.seek(start + at)
-            memory.write(UNNAMED)
-            memory.write(PAD_NO_PRIMES)
-            found = True
-        at = held.find(NOTHING, at + 1)
-    return found
+    with mmap.mmap(-1, end - start) as held:  # malloc would keep so large a block
+        try:
+            memory.seek(start)
+            memory.readinto(held)
+        except (OSError, OverflowError):  # gone since the list was made, or not to be read
+            return False
+        found = False
+        at = held.find(NOTHING)
+        while at >= 0:
+            # Looked for in two parts: this module's own bytes are not the table.
+            if held[at + len(NOTHING):at + len(NOTHING) + len(PAD)] == PAD:
+                memory.seek(start + at)
+                memory.write(UNNAMED)
+                memory.write(PAD_NO_PRIMES)
+                found = True
+            at = held.find(NOTHING, at + 1)
+        return found

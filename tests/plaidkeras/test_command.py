@@ -13,8 +13,8 @@ from plaidkeras import selftest
 
 def plaidkeras(*arguments, folder=None, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "plaidkeras", *arguments], cwd=folder, capture_output=True, text=True,
-        env={**os.environ, "PLAIDML_DEVICE_IDS": "", **environment})
+        [sys.executable, "-m", "plaidkeras", *arguments], cwd=folder, capture_output=True,
+        text=True, env={**os.environ, "PLAIDML_DEVICE_IDS": "", **environment})
 
 
 def test_a_device_that_computes_rightly_passes(tmp_path):

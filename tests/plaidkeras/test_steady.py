@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from keras.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 
+import plaidkeras
 from plaidkeras import primes
 from plaidkeras.function import Function
 
 CHECKED = """
 import sys
-import time
 import plaidkeras
 plaidkeras.install("llvm_cpu.0")
 from plaidkeras import selftest
@@ -88,7 +88,7 @@ model = keras.Sequential([
     Conv2D(8, 3, padding="same"), Flatten(), Dense({size}, activation="relu"), Dense({size})])
 model.compile("sgd", "mse")
 for _ in range(3):
-    loss = model.train_on_batch(np.ones(({size}, {size}, {size}, 1)) / 10, np.ones(({size}, {size})))
+    loss = model.train_on_batch(np.full(({size}, {size}, {size}, 1), 0.1), np.ones(({size}, {size})))
 assert loss < 10
 """)
     assert result.returncode == 0, result.stderr
@@ -96,6 +96,12 @@ assert loss < 10
 
 def test_plaidml_no_longer_rounds_primes_up():
     assert primes.leave_as_they_are()
+
+
+def test_where_primes_cannot_be_mended_a_warning_says_so(monkeypatch):
+    monkeypatch.setattr(primes, "leave_as_they_are", lambda: False)
+    with pytest.warns(RuntimeWarning, match="a prime above 32"):
+        plaidkeras.install("llvm_cpu.0")
 
 
 def test_settings_are_exchanged_byte_for_byte():
