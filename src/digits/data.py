@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import os
 import re
 import zipfile
 import zlib
@@ -147,8 +148,8 @@ class _File:
         return DataError(f"{self.path.parent / self.name}: {what}; {advice}")
 
     def too_large(self, what: str) -> DataError:
-        return self.error(what, f"at most {MAX_ROWS:,} rows, {MAX_BYTES:,} bytes and {MAX_LINE:,} "
-                                "bytes a line are read: give fewer rows")
+        return self.error(what, f"at most {MAX_ROWS:,} rows and {MAX_BYTES:,} bytes are read: "
+                                "give fewer rows")
 
 
 class _Bounded(io.RawIOBase):
@@ -170,18 +171,23 @@ class _Bounded(io.RawIOBase):
         if self.bytes > MAX_BYTES:
             raise self.file.too_large(f"has more than {MAX_BYTES:,} bytes")
         if self.line > MAX_LINE:
-            raise self.file.too_large(f"has a line of more than {MAX_LINE:,} bytes")
+            raise self.file.error(f"has a line of more than {MAX_LINE:,} bytes, Kaggle's have 3,000",
+                                  "save it as CSV with one line for each image")
         return len(chunk)
 
 
 def _find_both(location: Path, explicit: bool) -> Tuple[Optional[_File], Optional[_File]]:
     """Both files, or neither if that was not asked for. Raises DataError, OSError."""
-    if explicit and not location.exists():
+    if (explicit or os.path.lexists(location)) and not location.exists():
         raise DataError(f"{location}: not found; give the folder that holds train.csv and test.csv")
     train_file, test_file = _find(location, "train.csv"), _find(location, "test.csv")
-    if train_file is None and test_file is None and explicit:
-        raise DataError(f"{location}: holds neither train.csv nor test.csv (nor either as .gz "
-                        f"or .zip, nor {KAGGLE_ZIP}); {_GET_THEM}")
+    if train_file is None and test_file is None:
+        others = [path.name for path in sorted(location.glob("*"))
+                  if path.suffix.lower() in (".csv", ".gz", ".zip")]
+        if explicit or others:  # who has put files there does not want the sample
+            rather = f", but {', '.join(map(repr, others[:3]))[:200]}" if others else ""
+            raise DataError(f"{location}: holds neither train.csv nor test.csv (nor either as .gz "
+                            f"or .zip, nor {KAGGLE_ZIP} with both){rather}; {_GET_THEM}")
     if (train_file is None) != (test_file is None):
         missing = "train.csv" if train_file is None else "test.csv"
         raise DataError(f"{location}: {missing} is missing beside "
@@ -195,12 +201,13 @@ def _find(location: Path, name: str) -> Optional[_File]:
             raise DataError(f"{location}: is a file; give the folder (or Kaggle's {KAGGLE_ZIP}) "
                             f"that holds train.csv and test.csv")
         return _find_in_zip(location, name)
-    for path in (location / name, location / f"{name}.gz"):
+    for path in (location / name, *(location / f"{name}{end}" for end in (".gz", ".zip")),
+                 location / KAGGLE_ZIP):
         if path.is_file():
-            return _File(path)
-    for path in (location / f"{name}.zip", location / KAGGLE_ZIP):
-        if path.is_file():
-            return _find_in_zip(path, name)
+            return _find_in_zip(path, name) if path.suffix == ".zip" else _File(path)
+        if os.path.lexists(path):
+            raise _File(path).error("is no file, but a folder, a pipe or a link that leads nowhere",
+                                    "put the file in its place")
     return None
 
 
@@ -293,8 +300,10 @@ def _header(file: _File, stream: BinaryIO, labelled: bool) -> Tuple[List[str], L
         raise file.error("is empty")
     if text.startswith("<"):
         raise file.error("is a web page, not a CSV (Kaggle shows one to who is not logged in)")
-    if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in line[:2]:
         raise file.error("is UTF-16 text", "save it as CSV in UTF-8")
+    if line.startswith((b"\x1f\x8b", b"PK\x03\x04")):
+        raise file.error("is packed, or a spreadsheet", "unpack it, or save it as CSV")
     found = [name.strip().strip('"').strip() for name in text.split(",")]
     first = [LABEL] if labelled else []
     expected = first + (PIXELS_FROM_1 if PIXELS_FROM_1[-1] in found and PIXELS[0] not in found

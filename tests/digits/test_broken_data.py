@@ -6,6 +6,7 @@ handiwork, other sets' files, archives that were made to do harm.
 
 import gzip
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -263,7 +264,49 @@ def test_a_folder_in_place_of_a_file_is_no_data(good, tmp_path):
     write(tmp_path, good)
     (tmp_path / "train.csv").unlink()
     (tmp_path / "train.csv").mkdir()
-    assert "train.csv is missing beside test.csv" in refusal(tmp_path)
+    assert "train.csv: is no file, but a folder, a pipe or a link that leads nowhere" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.csv.gz", "digit-recognizer.zip"])
+@pytest.mark.parametrize("made", [
+    Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere"),
+    lambda path: path.symlink_to(path.name), lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_named_and_no_reason_for_the_sample(tmp_path, monkeypatch, name, made):
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    made(Path("data", name))
+    with pytest.raises(DataError, match=f"data/{name}: is no file"):
+        load()
+
+
+@pytest.mark.parametrize("names, says", [
+    (["Train.csv", "Test.csv"], ", but 'Test.csv', 'Train.csv'; download"),
+    (["train (1).csv"], ", but 'train (1).csv'; download")])
+def test_files_of_other_names_are_no_reason_for_the_sample(good, tmp_path, monkeypatch, names, says):
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    for name in names:
+        Path("data", name).write_text(text(good["train.csv"]))
+    with pytest.raises(DataError, match="holds neither train.csv nor test.csv") as caught:
+        load()
+    assert says in str(caught.value)
+
+
+def test_an_archive_without_the_files_is_no_reason_for_the_sample(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    zipped(Path("data"), ("train.csv.gz", b""), ("TEST.CSV", b""))
+    with pytest.raises(DataError, match="holds neither .*, but 'digit-recognizer.zip'"):
+        load()
+
+
+@pytest.mark.parametrize("content, says", [
+    (b"\x1f\x8b\x08\0" * 99, "is packed, or a spreadsheet"), (b"PK\x03\x04" * 99, "is packed"),
+    ("label,pixel0\n1,2\n".encode("utf-16-be"), "is UTF-16 text"),
+    (b"label" + b",1" * 60_000 + b"\r", "one line for each image")])
+def test_files_of_another_kind_are_told_as_what_they_are(good, folder, content, says):
+    write(folder, good, "train.csv", content)
+    assert says in refusal(folder)
 
 
 def test_a_file_that_may_not_be_read_is_named(good, tmp_path, run_as_nobody):
@@ -291,7 +334,6 @@ load(Path({str(tmp_path / "closed")!r}), explicit=True)""", tmp_path)
 @pytest.fixture
 def run_as_nobody():
     """Runs Python code as a user who is not root, whom no permission stops; its last words."""
-    import os
     import subprocess
     import sys
 
