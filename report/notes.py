@@ -10,11 +10,17 @@ from markdown import Markdown
 from markupsafe import Markup
 
 from report.errors import ReportError, did_you_mean
+from report.files import content
 from report.facts import Facts
 from report.paths import BUILT_IN_NOTES
+from report.site_check import Markup as Parsed
 
-
-LONGEST = 100_000  # characters
+# A page's text has a thousand characters. Markdown takes the square of these in time: seconds.
+LONGEST, BRACKETS = 20_000, 500
+# All that a note may hold between braces: figures, and conditions on them. Without loops, calls,
+# filters and arithmetic it ends soon, whoever wrote it.
+_TAKEN = (nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.CondExpr,
+          nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.List, nodes.Tuple)
 
 
 def render(name: str, facts: Facts, folder: Path) -> Markup:
@@ -23,33 +29,54 @@ def render(name: str, facts: Facts, folder: Path) -> Markup:
     if not path.exists():
         path = BUILT_IN_NOTES / f"{name}.md"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = content(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ReportError(f"{path}: not UTF-8 text. Save it as UTF-8.") from None
-    if len(text) > LONGEST:
-        raise ReportError(f"{path}: has {len(text):,} characters; at most {LONGEST:,} are taken.")
+    _refuse_too_long(text, path)
     filled = fill_in(text, facts, path)
+    _refuse_too_long(filled, path)
     try:
-        return Markup(_markdown().convert(filled))
+        html = _markdown().convert(filled)
     except RecursionError:
         raise ReportError(f"{path}: lists or quotes in it are nested too deep.") from None
+    for reference in Parsed(html).references:
+        if reference.fault:
+            raise ReportError(f"{path}: {reference.fault}.")
+    return Markup(html)
 
 
 def fill_in(text: str, facts: Facts, path: Path) -> str:
-    """Replace {{ names }} by figures. Notes run sandboxed: they see the figures, nothing else."""
+    """Replace {{ names }} by figures and choose by {% if %}. Raises ReportError on all else."""
     env = SandboxedEnvironment(undefined=StrictUndefined, finalize=_plain, trim_blocks=True,
                                lstrip_blocks=True)
     known = asdict(facts)
     try:
         tree = env.parse(text)
+        _refuse_more_than_figures(tree, path)
         _refuse_unknown(tree, known, path)
         return env.from_string(text).render(known)
     except TemplateSyntaxError as error:
         raise ReportError(f"{path}, line {error.lineno}: {error.message}. To show braces as they "
                           "are, write {{ '{{' }}.") from None
-    except (TemplateError, ArithmeticError, TypeError, ValueError, MemoryError,
-            RecursionError) as error:
+    except (TemplateError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+        # "1" < figure; and conditions nested deeper than Python's own may be
         raise ReportError(f"{path}: cannot be filled in: {str(error) or type(error).__name__}.") from None
+
+
+def _refuse_too_long(text: str, path: Path) -> None:
+    for count, most, what in ((len(text), LONGEST, "characters"),
+                              (text.count("["), BRACKETS, "brackets '['")):
+        if count > most:
+            raise ReportError(f"{path}: has {count:,} {what}; at most {most:,} are taken.")
+
+
+def _refuse_more_than_figures(tree: nodes.Template, path: Path) -> None:
+    for node in tree.find_all(nodes.Node):
+        if not isinstance(node, _TAKEN):
+            raise ReportError(f"{path}, line {node.lineno}: a text may hold {{{{ figures }}}} and "
+                              "{% if figure == \"...\" %}, but no more of Jinja2 than that (here "
+                              f"stands what it calls {type(node).__name__}). To show braces as they "
+                              "are, write {{ '{{' }}.")
 
 
 def _refuse_unknown(tree: nodes.Template, known: dict, path: Path) -> None:

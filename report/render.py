@@ -17,7 +17,10 @@ from report.writer import Bundle
 
 def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -> Study:
     """Write the site of one run to `output`, whole or not at all."""
-    studied = study(run)
+    run.read()
+    # Beside the site and nowhere near the run: that may come from a stranger, and a drawing goes
+    # into a page as it is.
+    studied = study(run, output.resolve().with_name(f".{output.resolve().name}.drawings"))
     plans = [*pages_of(studied), NOT_FOUND]
     pages = _pages(plans, studied, notes_folder)
     site = _site(settings, studied, pages[:-1])

@@ -1,5 +1,6 @@
 """report.toml: what the site is called, and the recipe's numbers that differ from the defaults."""
 
+import re
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Dict, Optional, Union
 
 from digits.recipe import Recipe
 from report.errors import ReportError, did_you_mean
+from report.files import content
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -15,6 +17,7 @@ else:
 
 DEFAULT = Path("report.toml")
 LONGEST_TEXT = 1_000  # characters; such texts are drawn on cards and repeated on every page
+_ADDRESS = re.compile(r"https?://[\w.-]+[^\s\"'<>\\]*")
 _WORDS = {str: "text in quotes", int: "a whole number", float: "a number"}
 
 
@@ -43,11 +46,11 @@ def load(path: Optional[Path]) -> Settings:
             return Settings()
         path = DEFAULT
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(content(path).decode("utf-8-sig"))
     except FileNotFoundError:
         raise ReportError(f"{path}: there is no such file. Check the path given to --config.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ReportError(f"{path}: not valid TOML: {error}.") from None
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are such
+        raise ReportError(f"{path}: not valid TOML: {str(error)[:200]}.") from None
     known = {"report": SiteSettings, "training": Recipe}
     for name, table in tables.items():
         if name not in known or not isinstance(table, dict):
@@ -55,9 +58,9 @@ def load(path: Optional[Path]) -> Settings:
                               f"{did_you_mean(name, list(known))}")
         _check(path, name, table, {item.name: item.type for item in fields(known[name])})
     address = tables.get("report", {}).get("base_url", "")
-    if address and not address.startswith(("https://", "http://")):
-        raise ReportError(f"{path}: base_url in [report] must start with https:// or http://, "
-                          f"but is {address!r}.")
+    if address and not _ADDRESS.fullmatch(address):
+        raise ReportError(f"{path}: base_url in [report] must be an address that starts with "
+                          f"https:// or http://, but is {address!r}.")
     return Settings(SiteSettings(**tables.get("report", {})), tables.get("training", {}))
 
 
@@ -70,7 +73,10 @@ def _check(path: Path, table: str, values: dict, types: dict) -> None:
         # bool is a kind of int in Python, but `epochs = true` is a mistake.
         if isinstance(value, bool) or not isinstance(value, accepted):
             raise ReportError(f"{path}: {key} in [{table}] must be {_WORDS[wanted]}, "
-                              f"but is {value!r}.")
+                              f"but is {str(value)[:60]!r}.")
         if wanted is str and len(value) > LONGEST_TEXT:
             raise ReportError(f"{path}: {key} in [{table}] has {len(value):,} characters; at most "
                               f"{LONGEST_TEXT:,} are taken.")
+        if wanted is str and not value.isprintable():
+            raise ReportError(f"{path}: {key} in [{table}] holds a character that cannot be shown "
+                              f"or turns others round: {value[:200]!r}. Leave it out.")

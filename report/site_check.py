@@ -1,15 +1,14 @@
 """Is a built site fit to be published? Each fault is a line that names its file."""
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
-from typing import Dict, Iterator, List, Set, Tuple
+from typing import Dict, Iterator, List, Optional, Set, Tuple
 from urllib.parse import unquote, urlsplit
 
-from report.writer import MARKER
+from report.writer import read_marker
 
 DOWNLOAD = "downloads/submission.csv"
 LARGEST_FILE, LARGEST_SITE = 100_000_000, 1_000_000_000  # bytes; what GitHub Pages takes
@@ -25,17 +24,40 @@ class Reference:
     address: str
     fetched: bool
 
+    @property
+    def scheme(self) -> str:
+        """What a browser may take for one: it passes over blanks and control characters."""
+        start = re.split(r"[/?#]", self.address)[0]
+        return start.partition(":")[0].lower() if ":" in start else ""
+
+    @property
+    def leads_out(self) -> bool:
+        return bool(self.scheme) or self.address.replace("\\", "/").startswith("//")
+
+    @property
+    def fault(self) -> Optional[str]:
+        """What is wrong with it, whatever is in the site."""
+        if self.fetched and self.leads_out and self.scheme != "data":
+            return f"fetches {self.address[:80]!r} from elsewhere; a site must hold all it shows"
+        if not self.fetched and self.scheme not in ("", "http", "https", "mailto"):
+            return f"links to {self.address[:80]!r}, which is no web address"
+        return None
+
 
 def faults(site: Path, run) -> Iterator[str]:
     """What is wrong with a site that is to show `run`. The site is only read."""
-    links = [path for path in sorted(site.rglob("*")) if path.is_symlink()]
-    for path in links:
-        yield f"{path}: is a symbolic link, which a published site cannot hold; delete it"
-    files = {path.relative_to(site).as_posix(): path for path in sorted(site.rglob("*"))
-             if path.is_file() and path not in links}
+    files = {}
+    for path in sorted(site.rglob("*")):
+        if path.is_symlink():
+            yield f"{path}: is a symbolic link, which a published site cannot hold; delete it"
+        elif path.is_file():
+            files[path.relative_to(site).as_posix()] = path
+        elif not path.is_dir():
+            yield f"{path}: is a pipe or a device, which a published site cannot hold; delete it"
     yield from _unlike_what_was_built(site, files)
     yield from _names_and_sizes(site, files)
-    pages = {name: _Page(path) for name, path in files.items() if name.endswith(".html")}
+    pages = {name: Markup(path.read_text(encoding="utf-8", errors="replace"))
+             for name, path in files.items() if name.endswith(".html")}
     for name in files:
         references = (pages[name].references if name in pages else
                       _of_style(files[name]) if name.endswith(".css") else [])
@@ -47,8 +69,7 @@ def faults(site: Path, run) -> Iterator[str]:
 
 
 def _unlike_what_was_built(site: Path, files: Dict[str, Path]) -> Iterator[str]:
-    built = json.loads((site / MARKER).read_text(encoding="utf-8"))["files"]
-    for name, expected in built.items():
+    for name, expected in read_marker(site)["files"].items():
         if name not in files:
             yield f"{site / name}: is missing; build the site again"
         elif hashlib.sha256(files[name].read_bytes()).hexdigest() != expected:
@@ -71,21 +92,13 @@ def _names_and_sizes(site: Path, files: Dict[str, Path]) -> Iterator[str]:
 
 
 def _faults_of(site: Path, name: str, reference: Reference, files: Dict[str, Path],
-               pages: Dict[str, "_Page"]) -> Iterator[str]:
+               pages: Dict[str, "Markup"]) -> Iterator[str]:
     where, address = site / name, reference.address
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        yield f"{where}: {address!r} is no address"
+    if reference.fault:
+        yield f"{where}: {reference.fault}"
+    if reference.leads_out:
         return
-    if parts.scheme == "data":
-        return
-    if parts.scheme or parts.netloc:
-        if reference.fetched:
-            yield f"{where}: fetches {address[:80]!r} from elsewhere; a site must hold all it shows"
-        elif parts.scheme not in ("http", "https", "mailto"):
-            yield f"{where}: links to {address[:80]!r}, which is no web address"
-        return
+    parts = urlsplit(address)
     if parts.path.startswith("/"):
         yield f"{where}: {address!r} starts at the server's top and breaks under a sub-path"
         return
@@ -114,19 +127,19 @@ def _resolved(name: str, path: str) -> str:
 def _another_submission(site: Path, files: Dict[str, Path], run) -> Iterator[str]:
     if DOWNLOAD not in files:
         yield f"{site / DOWNLOAD}: is missing; build the site again"
-    elif files[DOWNLOAD].read_bytes() != run.submission.read_bytes():
+    elif files[DOWNLOAD].read_bytes() != run.submitted:
         yield (f"{site / DOWNLOAD}: is not the submission of the run, {run.submission}; "
                "build the site again")
 
 
-class _Page(HTMLParser):
-    """The addresses in a page, and the places in it that an address may name."""
+class Markup(HTMLParser):
+    """The addresses in a page or a part of one, and the places in it that an address may name."""
 
-    def __init__(self, path: Path):
+    def __init__(self, text: str):
         super().__init__()
         self.references: List[Reference] = []
         self.ids: Set[str] = {"", "top"}
-        self.feed(path.read_text(encoding="utf-8"))
+        self.feed(text)
 
     def handle_starttag(self, tag: str, attributes: List[Tuple[str, str]]) -> None:
         for name, value in attributes:
@@ -152,7 +165,7 @@ def _is_told(attributes) -> bool:
 
 
 def _of_style(path: Path) -> List[Reference]:
-    return _in_style(path.read_text(encoding="utf-8"))
+    return _in_style(path.read_text(encoding="utf-8", errors="replace"))
 
 
 def _in_style(text: str) -> List[Reference]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Iterable
 
 import report
+from report.files import content
 from report.paths import ASSETS, TEMPLATES
 
 
@@ -24,6 +25,6 @@ def _of(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for name, path in sorted({f"{path.parent.name}/{path.name}": path for path in paths}.items()):
         # Git may check texts out with other line ends; that makes no site stale.
-        content = path.read_bytes().replace(b"\r\n", b"\n")
-        digest.update(f"{name} {len(content)}\n".encode() + content)
+        text = content(path).replace(b"\r\n", b"\n")
+        digest.update(f"{name} {len(text)}\n".encode() + text)
     return digest.hexdigest()

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import List
+from pathlib import Path
+from typing import List, Optional
 
 import numpy as np
 
@@ -58,7 +59,6 @@ class Study:
         return sum(epoch.seconds for epoch in self.run.history)
 
 
-def study(run: Run) -> Study:
-    # Beside the runs and not in them: a run may come from a stranger, a drawing goes into a page.
-    folder = run.folder.resolve()
-    return Study(run, evaluate(run), Drawings(folder.parent / ".drawings" / folder.name))
+def study(run: Run, drawings: Optional[Path] = None) -> Study:
+    """drawings: the folder that keeps them; without one each is drawn anew."""
+    return Study(run, evaluate(run), Drawings(drawings))

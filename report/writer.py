@@ -5,12 +5,14 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Dict, Optional, Union
+from typing import Dict, Iterator, Optional, Union
 
 from filelock import FileLock, Timeout
 
 from report.errors import ReportError
+from report.files import content
 
 MARKER = "build.json"
 
@@ -44,14 +46,8 @@ class Bundle:
 
         Files in it that an earlier build did not write, such as a CNAME, are kept.
         """
-        output = output.resolve()
-        output.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(output.with_name(f".{output.name}.lock"), timeout=0):
-                self._write(output)
-        except Timeout:
-            raise ReportError(f"{output}: another build is writing this site; wait for its end, or "
-                              "choose another folder with --output.") from None
+        with _alone(output, "lock", "is writing this site"):
+            self._write(output.resolve())
 
     def _write(self, output: Path) -> None:
         partial = output.with_name(f".{output.name}.partial")
@@ -61,10 +57,10 @@ class Bundle:
         ours = _files_of_earlier_build(output)
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(previous, ignore_errors=True)
-        for path, content in {**self.files, MARKER: self._marker()}.items():
+        for path, written in {**self.files, MARKER: self._marker()}.items():
             target = partial / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            target.write_bytes(written)
         if output.exists():
             _copy_others(output, partial, ours)
         if not (output.exists() and _exchanged(partial, output)):
@@ -80,12 +76,50 @@ class Bundle:
         return json.dumps(marker, indent=1).encode() + b"\n"
 
 
+@contextmanager
+def only_build(output: Path) -> Iterator[None]:
+    """Held from the first to the last of a build. A render may write the site meanwhile."""
+    with _alone(output, "building", "of this site is going on"):
+        yield
+
+
+@contextmanager
+def _alone(output: Path, name: str, does: str) -> Iterator[None]:
+    output = output.resolve()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    file = output.with_name(f".{output.name}.{name}")
+    try:
+        with FileLock(file, timeout=0):  # the system takes it back however a process ends
+            try:
+                yield
+            finally:
+                file.unlink(missing_ok=True)  # a build that is refused leaves nothing behind
+    except Timeout:
+        raise ReportError(f"{output}: another build {does}; wait for its end, or choose another "
+                          "folder with --output.") from None
+
+
 def _exchanged(one: Path, other: Path) -> bool:
     """Exchange two folders in one step, so that there is a site at every moment. Only Linux can."""
     here, exchange = -100, 2  # AT_FDCWD of <fcntl.h>, RENAME_EXCHANGE of <linux/fs.h>
     rename = getattr(ctypes.CDLL(None), "renameat2", None) if os.name == "posix" else None
     return rename is not None and not rename(here, os.fsencode(one), here, os.fsencode(other),
                                              exchange)
+
+
+def read_marker(site: Path) -> dict:
+    """What the marker of a site says: `made_from` and `files`, texts by name. Raises ReportError."""
+    try:
+        marker = json.loads(content(site / MARKER))
+        texts = [*marker["made_from"].values(), *marker["files"].values()]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError
+        return marker
+    except (FileNotFoundError, NotADirectoryError):
+        raise ReportError(f"{site}: holds no site yet. Make one with: python -m report build") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ReportError(f"{site / MARKER}: damaged, or of an older version. Build the site again "
+                          "with: python -m report build") from None
 
 
 def _files_of_earlier_build(output: Path) -> set:
@@ -96,8 +130,8 @@ def _files_of_earlier_build(output: Path) -> set:
         raise ReportError(f"{output}: is a file, but the site needs a folder. "
                           "Choose another with --output.")
     try:
-        return {MARKER, *json.loads((output / MARKER).read_text(encoding="utf-8"))["files"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        return {MARKER, *read_marker(output)["files"]}
+    except (ReportError, OSError):
         if any(output.iterdir()):
             raise ReportError(f"{output}: is not empty and holds no site of this program (no valid "
                               f"{MARKER}), so it is left alone. Empty it, or choose another folder "
@@ -108,6 +142,7 @@ def _files_of_earlier_build(output: Path) -> set:
 def _copy_others(output: Path, partial: Path, ours: set) -> None:
     for path in output.rglob("*"):
         relative = path.relative_to(output)
-        if path.is_file() and relative.as_posix() not in ours and not (partial / relative).exists():
+        if (path.is_file() or path.is_symlink()) and relative.as_posix() not in ours \
+                and not (partial / relative).exists():
             (partial / relative).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, partial / relative)
+            shutil.copy2(path, partial / relative, follow_symlinks=False)  # `check` names links

@@ -4,10 +4,12 @@ from report import settings
 from report.commands.render import summarise
 from report.commands.train import train
 from report.render import render
+from report.writer import only_build
 
 
 def run(options) -> None:
     config = settings.load(options.config)
-    finished = train(options, config)
-    study = render(finished, options.output, options.notes, config.report)
+    with only_build(options.output):
+        finished = train(options, config)
+        study = render(finished, options.output, options.notes, config.report)
     summarise(study, options.output)

@@ -1,13 +1,12 @@
 """`report check`: is the site whole, and fit to be published?"""
 
-import json
 from pathlib import Path
 from typing import List
 
 from report import formats
 from report.errors import ReportError
 from report.site_check import faults
-from report.writer import MARKER
+from report.writer import read_marker
 
 
 def run(options) -> None:
@@ -26,20 +25,9 @@ def check(site: Path, runs: Path):
     return shown
 
 
-def made_from(site: Path) -> dict:
-    """What a site was made from, as its build.json says."""
-    try:
-        return dict(json.loads((site / MARKER).read_text(encoding="utf-8"))["made_from"])
-    except FileNotFoundError:
-        raise ReportError(f"{site}: holds no site yet. Make one with: python -m report build") from None
-    except (ValueError, KeyError, TypeError):
-        raise ReportError(f"{site / MARKER}: damaged, or of an older version. Build the site again "
-                          "with: python -m report build") from None
-
-
 def shown_run(site: Path, runs: Path):
     from digits.run import finished_runs
-    fingerprint = made_from(site)["run"]
+    fingerprint = read_marker(site)["made_from"].get("run")
     for run in reversed(finished_runs(runs)):
         if run.record.fingerprint == fingerprint:
             return run

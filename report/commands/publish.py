@@ -7,8 +7,9 @@ from pathlib import Path
 from ghp_import import GhpError, ghp_import
 
 from report import sources
-from report.commands.check import check, made_from
+from report.commands.check import check
 from report.errors import ReportError
+from report.writer import read_marker
 
 
 def run(options) -> None:
@@ -34,7 +35,7 @@ def run(options) -> None:
 
 def _refuse_stale(site: Path, runs: Path, notes: Path) -> None:
     from digits.run import latest
-    made, newest = made_from(site), latest(runs)
+    made, newest = read_marker(site)["made_from"], latest(runs)
     for name, present, what in (
             ("run", newest.record.fingerprint, f"the run {newest.record.id} is newer"),
             ("sources", sources.fingerprint(), "this program has changed since"),

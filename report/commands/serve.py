@@ -1,7 +1,6 @@
 """`report serve`: the finished site on a local port, made anew when a text of it changes."""
 
 import errno
-import json
 import threading
 import time
 from functools import partial
@@ -12,7 +11,7 @@ from typing import Callable, Optional
 from report import settings
 from report.errors import ReportError, errors_for_people
 from report.paths import ASSETS, TEMPLATES
-from report.writer import MARKER
+from report.writer import read_marker
 
 SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_SIGNS_OF_LIFE = 0.3, 15
 CHANGES, SCRIPT = "/_changes", "/_reload.js"
@@ -36,8 +35,7 @@ def run(options) -> None:
 
 def server(output: Path, host: str, port: int) -> "SiteServer":
     """A server of one finished site, already listening."""
-    if not (output / MARKER).is_file():
-        raise ReportError(f"{output}: holds no site yet. Make one with: python -m report build")
+    read_marker(output)  # says so if there is no site
     try:
         return SiteServer((host, port), partial(SiteHandler, directory=str(output)))
     except OSError as error:
@@ -74,7 +72,7 @@ def _renderer(options) -> Optional[Callable[[], None]]:
     from digits.run import finished_runs
     from report.render import render
 
-    shown = json.loads((options.output / MARKER).read_text(encoding="utf-8"))["made_from"]["run"]
+    shown = read_marker(options.output)["made_from"].get("run")
     runs = [run for run in finished_runs(options.runs) if run.record.fingerprint == shown]
     if not runs:
         print(f"The run of this site is not in {options.runs}/, so changes of its texts will not "

@@ -11,6 +11,7 @@ from report.study import Study
 from report.writer import Bundle
 
 CHANNELS, COLUMNS = 32, 8
+LARGEST = 512  # filters, or pixels of one, that are drawn
 
 
 def context(study: Study, bundle: Bundle) -> ActivationsContext:
@@ -24,7 +25,7 @@ def context(study: Study, bundle: Bundle) -> ActivationsContext:
 def _filters(study: Study, layer: str, bundle: Bundle) -> Optional[Picture]:
     """The first layer's filters, where they can be seen: on one channel, the image itself."""
     kernel = study.run.weights.get(f"{layer}/kernel")
-    if kernel is None or kernel.ndim != 4 or kernel.shape[2] != 1:
+    if kernel is None or kernel.ndim != 4 or kernel.shape[2] != 1 or max(kernel.shape) > LARGEST:
         return None
     filters = np.moveaxis(kernel[:, :, 0], -1, 0)
     path = bundle.add(f"images/activations/{layer}-filters.png",
@@ -47,7 +48,8 @@ def _watched(study: Study, index: int, bundle: Bundle) -> Watched:
 
 def _layer(study: Study, name: str, answer: np.ndarray, digit: Digit, last: bool,
            bundle: Bundle) -> LayerPicture:
-    count = answer.shape[-1]
+    count, most = answer.shape[-1], np.finfo(np.float16).max
+    answer = answer.clip(-most, most)  # as float16 what is larger became infinite
     low, high = float(answer.min()), float(answer.max())
     silent = int(np.sum(np.abs(answer).reshape(-1, count).max(axis=0) == 0))
 

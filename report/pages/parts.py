@@ -34,7 +34,7 @@ def describe(path: str, content: bytes, about: str) -> Download:
 
 def submission_download(study: Study) -> Download:
     """The submission as the submission page adds it; other pages only link to it."""
-    return describe("downloads/submission.csv", study.run.submission.read_bytes(),
+    return describe("downloads/submission.csv", study.run.submitted,
                     "the answer to Kaggle's test set")
 
 

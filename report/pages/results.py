@@ -64,7 +64,7 @@ def _landscape(judged: Evaluation, layout: Optional[np.ndarray]) -> Optional[Lan
     """The map in units of the drawing: every digit a sign where its row lies."""
     if layout is None:
         return None
-    low, spread = layout.min(axis=0), np.ptp(layout, axis=0)
+    low, spread = layout.min(axis=0), np.ptp(layout, axis=0).clip(1e-6)  # all may lie in one place
     height = round(MAP_WIDTH * float(np.clip(spread[1] / spread[0], 0.4, 1)))
     room = np.array([MAP_WIDTH, height]) - 2 * MAP_MARGIN
     places = (MAP_MARGIN + (layout - low) / spread * room).round().astype(int)

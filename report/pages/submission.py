@@ -17,10 +17,10 @@ SHOWN = 8
 
 def context(study: Study, bundle: Bundle) -> SubmissionContext:
     download = parts.submission_download(study)
-    content = study.run.submission.read_bytes()
+    content = study.run.submitted
     bundle.add(download.path, content)
     # As text, so that the checks see what is in the file and not what a reader makes of it.
-    header, *rows = [line.split(",") for line in content.decode(errors="replace").splitlines()]
+    header, *rows = [line.split(",") for line in content.decode().splitlines() or [""]]
     checks = _checks(header, rows, study.run.record.data.test_rows)
     shares = _shares(rows, study)
     return SubmissionContext(

@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass, replace
 
 
+MOST_EPOCHS = 100_000  # years
+
+
 class RecipeError(ValueError):
     """A number in the recipe that cannot be trained with; the message names it and its range."""
 
@@ -28,10 +31,10 @@ class Recipe:
     def __post_init__(self):
         def expect(name, holds, expected):
             if not holds:
-                raise RecipeError(f"{name} is {getattr(self, name)!r}; expected {expected}")
+                raise RecipeError(f"{name} is {str(getattr(self, name))[:40]}; expected {expected}")
 
-        expect("epochs", self.epochs >= 1, "1 or more")
-        expect("refit_epochs", self.refit_epochs >= 0, "0 or more")
+        expect("epochs", 1 <= self.epochs <= MOST_EPOCHS, f"1 to {MOST_EPOCHS}")
+        expect("refit_epochs", 0 <= self.refit_epochs <= MOST_EPOCHS, f"0 to {MOST_EPOCHS}")
         # PlaidML 0.7 can corrupt its memory on batch sizes that are not multiples of 8.
         expect("batch_size", self.batch_size in range(8, 1025, 8), "a multiple of 8 from 8 to 1024")
         for name in ("validation_fraction", "refit_validation_fraction"):
@@ -42,10 +45,11 @@ class Recipe:
     def changed(self, **changes) -> "Recipe":
         """This recipe with other numbers. Where only `epochs` is given, the refit keeps its
         proportion to the fit: a quick look at the whole is quick. Raises RecipeError."""
+        changed = replace(self, **changes)
         if "epochs" in changes and "refit_epochs" not in changes:
-            changes["refit_epochs"] = math.ceil(
-                changes["epochs"] * self.refit_epochs / self.epochs)
-        return replace(self, **changes)
+            return replace(changed, refit_epochs=math.ceil(
+                changed.epochs * self.refit_epochs / self.epochs))
+        return changed
 
 
 # The bundled sample is small: fewer epochs of smaller batches show the same picture in minutes,

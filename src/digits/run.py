@@ -17,19 +17,20 @@ Training writes these as it goes; `status` tells how far it came.
 """
 
 import csv
+import io
 import json
 import os
 import zipfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple, Union, get_args, get_origin, get_type_hints
+from typing import Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
+from digits import verify
 from digits.recipe import Recipe
 
 SCHEMA = 1
@@ -180,7 +181,7 @@ class Run:
 
     def _read_record(self) -> Record:
         with _reading(self.folder / "run.json") as path:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = json.loads(verify.content(path))
             if raw["schema"] != SCHEMA:
                 raise RunError(f"{path}: written by another version of this program (schema "
                                f"{raw['schema']}, expected {SCHEMA}); train again")
@@ -188,62 +189,86 @@ class Run:
             raw["recipe"] = Recipe(**raw["recipe"])
             raw["device"] = DeviceFacts(**raw["device"]) if raw["device"] else None
             raw["warnings"] = tuple(raw.get("warnings", ()))
-            return _checked(Record(**raw))
+            record = Record(**raw)
+            verify.record(record)
+            return record
 
     @property
     def submission(self) -> Path:
         return self.folder / "submission.csv"
 
     @cached_property
+    def submitted(self) -> bytes:
+        """The content of the submission."""
+        with _reading(self.submission) as path:
+            content = verify.content(path)
+            verify.submission(content)
+            return content
+
+    @cached_property
     def history(self) -> List[Epoch]:
         names = [field.name for field in fields(Epoch)]
-        with _reading(self.folder / "history.csv") as path, \
-                open(path, newline="", encoding="utf-8") as file:
-            header, *rows = csv.reader(file)
+        planned = {FIT: self.record.recipe.epochs, REFIT: self.record.recipe.refit_epochs}
+        with _reading(self.folder / "history.csv") as path:
+            header, *rows = csv.reader(io.StringIO(verify.content(path).decode(), newline=""))
             if header != names:
                 raise ValueError(f"the header is {','.join(header)}, expected {','.join(names)}")
-            if not rows:
-                raise ValueError("it holds no epoch")
-            return [Epoch(stage, int(epoch), *map(float, numbers))
-                    for stage, epoch, *numbers in rows]
+            epochs = [Epoch(stage, int(epoch), *map(float, numbers))
+                      for stage, epoch, *numbers in rows]
+            verify.history(epochs, planned)
+            return epochs
 
     @cached_property
     def layers(self) -> List[Layer]:
         with _reading(self.folder / "model.json") as path:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            return [Layer(**{**layer, "output_shape": tuple(layer["output_shape"])})
-                    for layer in raw["layers"]]
+            raw = json.loads(verify.content(path))
+            layers = [Layer(**{**layer, "output_shape": tuple(layer["output_shape"])})
+                      for layer in raw["layers"]]
+            verify.layers(layers)
+            return layers
 
     @cached_property
     def weights(self) -> Dict[str, np.ndarray]:
         """float32 arrays by name ("conv1/kernel"), in the order of Keras's get_weights()."""
-        return self._arrays("weights.npz")
+        def made(arrays):
+            verify.weights(arrays)
+            return arrays
+        return self._arrays("weights.npz", made)
 
     @cached_property
     def preview(self) -> Preview:
-        return self._arrays("preview.npz", lambda arrays: Preview(**arrays))
+        def made(arrays):
+            verify.preview(arrays, self.record.data.train_rows, self.record.data.test_rows)
+            return Preview(**arrays)
+        return self._arrays("preview.npz", made)
 
     @cached_property
     def predictions(self) -> Predictions:
         def made(arrays):
-            for name, rows in (("validation", len(self.preview.validation_rows)),
-                               ("test", self.record.data.test_rows)):
-                if arrays[name].shape != (rows, 10):
-                    raise ValueError(f"{name} is {arrays[name].shape}, expected {(rows, 10)}")
+            verify.predictions(arrays, validation_rows, self.record.data.test_rows)
             return Predictions(**arrays)
+        validation_rows = len(self.preview.validation_rows)
         return self._arrays("predictions.npz", made)
 
     @cached_property
     def activations(self) -> Activations:
         def made(arrays):
+            verify.activations(arrays, shapes, self.record.data.train_rows)
             chosen = {name: arrays.pop(name) for name in ("rows", "labels", "images")}
             return Activations(**chosen, layers=arrays)
+        shapes = {layer.name: layer.output_shape for layer in self.layers}
         return self._arrays("activations.npz", made)
 
-    def _arrays(self, name: str, made=dict):
-        with _reading(self.folder / name) as path, open(path, "rb") as file, \
-                np.load(file, allow_pickle=False) as arrays:
-            return made({key: arrays[key] for key in arrays.files})
+    def read(self) -> None:
+        """Reads all of it, so that what is damaged is known before anything is made of it."""
+        for part in ("history", "layers", "weights", "preview", "predictions", "activations", "submitted"):
+            getattr(self, part)
+
+    def _arrays(self, name: str, made):
+        with _reading(self.folder / name) as path, open(verify.file(path), "rb") as file:
+            verify.arrays(file)
+            with np.load(file, allow_pickle=False) as arrays:
+                return made({key: arrays[key] for key in arrays.files})
 
 
 def finished_runs(folder: Path) -> List[Run]:
@@ -258,6 +283,9 @@ def latest(folder: Path) -> Run:
     """The run that finished last. Raises RunError if there is no finished run."""
     finished = finished_runs(folder)
     if not finished:
+        for path in sorted(Path(folder).glob("*/")):
+            if os.path.lexists(path / "run.json"):
+                Run(path)  # says what is wrong with one that is damaged
         raise RunError(f"{folder}: no finished run in it; train one first")
     return finished[-1]
 
@@ -269,34 +297,6 @@ def _run_in(folder: Path) -> Optional[Run]:
         return None
 
 
-def _checked(record: Record) -> Record:
-    """The record, if all in it is of the type that Record and its parts say. Raises ValueError."""
-    for part in filter(None, (record, record.data, record.recipe, record.device)):
-        for name, kind in get_type_hints(type(part)).items():
-            if not _is_of(getattr(part, name), kind):
-                raise ValueError(f"{name} is {str(getattr(part, name))[:40]!r}")
-    times = [record.started, *filter(None, [record.finished])]
-    for time in times:
-        datetime.fromisoformat(time)
-    if record.status == FINISHED and None in (record.device, record.seconds, record.finished):
-        raise ValueError("it is finished without a device or a time")
-    return record
-
-
-def _is_of(value, kind) -> bool:
-    """Whether a value that JSON gave is of an annotation's type."""
-    outer, inner = get_origin(kind), get_args(kind)
-    if outer is Union:  # Optional
-        return any(_is_of(value, each) for each in inner)
-    if outer is dict:
-        return isinstance(value, dict) and all(_is_of(each, inner[1]) for each in value.values())
-    if outer is tuple:
-        return isinstance(value, tuple) and all(_is_of(each, inner[0]) for each in value)
-    if kind is float:
-        return isinstance(value, (int, float))
-    return isinstance(value, kind)
-
-
 @contextmanager
 def _reading(path: Path) -> Iterator[Path]:
     """Says in a RunError which file could not be read."""
@@ -306,7 +306,13 @@ def _reading(path: Path) -> Iterator[Path]:
         raise RunError(f"{path}: not found; is {path.parent} a finished run?") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, csv.Error,
             zipfile.BadZipFile, zlib.error, RecursionError, MemoryError, OverflowError) as error:
-        raise RunError(f"{path}: damaged ({error}); delete {path.parent} and train again") from None
+        raise RunError(f"{path}: damaged ({_short(error)}); delete {path.parent} and train "
+                       "again") from None
+
+
+def _short(error: Exception) -> str:
+    """What is wrong, on one line: an error may quote a stranger's file."""
+    return " ".join(verify.printable(str(error)).split())[:200] or type(error).__name__
 
 
 class RunWriter:
@@ -317,7 +323,7 @@ class RunWriter:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def record(self, record: Record) -> None:
-        self._write("run.json", json.dumps(asdict(record), indent=2).encode() + b"\n")
+        self._write("run.json", json.dumps(_printable(asdict(record)), indent=2).encode() + b"\n")
 
     def history(self, epochs: List[Epoch]) -> None:
         names = [field.name for field in fields(Epoch)]
@@ -354,6 +360,15 @@ class RunWriter:
     def _write(self, name: str, content: bytes) -> None:
         with replaced(self.folder / name) as file:
             file.write(content)
+
+
+def _printable(value):
+    """What is read back is as printable as this: a driver may call its device anything."""
+    if isinstance(value, dict):
+        return {_printable(key): _printable(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_printable(part) for part in value]
+    return verify.printable(value) if isinstance(value, str) else value
 
 
 def _kept(arrays) -> Dict[str, np.ndarray]:

@@ -11,11 +11,12 @@ from digits.run import (FINISHED, FIT, TRAINING, Activations, DataFacts, DeviceF
 
 RECORD = Record(
     id="kaggle-0123456789", status=TRAINING, recipe=Recipe(epochs=3), fingerprint="01" * 32,
-    data=DataFacts("kaggle", "train.csv", "test.csv.gz", 42_000, 3, "ab" * 32),
+    data=DataFacts("kaggle", "train.csv", "test.csv.gz", 12, 3, "ab" * 32),
     versions={"keras": "2.2.4"}, started="2020-01-01T00:00:00+00:00")
 HISTORY = [Epoch(FIT, 1, 0.123456789012345, 0.5, 0.25, 0.75, 12.5),
            Epoch(FIT, 2, 1e-05, 1.0, 0.2, 0.8, 11.0)]
-LAYERS = [Layer("conv1", "Conv2D", "3 x 3, relu", (26, 26, 32), 320, 320, 194_688)]
+LAYERS = [Layer("conv1", "Conv2D", "3 x 3, relu", (26, 26, 32), 320, 320, 194_688),
+          Layer("dense1", "Dense", "relu", (256,), 2_654_464, 2_654_464, 2_654_208)]
 
 
 @pytest.fixture
@@ -125,10 +126,10 @@ def test_a_record_of_another_schema(folder):
 
 
 def preview() -> Preview:
-    images = np.arange(28 * 28, dtype=np.uint16).astype(np.uint8).reshape(1, 28, 28)
+    images = np.arange(12 * 28 * 28).astype(np.uint8).reshape(12, 28, 28)
+    labels = np.arange(12, dtype=np.uint8) % 10
     return Preview(
-        train_head=np.zeros((5, 785), np.uint8), test_head=np.zeros((5, 784), np.uint8),
-        first_images=images, first_labels=np.array([3], np.uint8),
-        class_images=np.stack([images] * 10), class_means=np.concatenate([images] * 10),
-        train_labels=np.array([3], np.uint8), validation_rows=np.array([0]),
-        validation_images=images, validation_labels=np.array([3], np.uint8))
+        train_head=np.zeros((5, 785), np.uint8), test_head=np.zeros((3, 784), np.uint8),
+        first_images=images, first_labels=labels, class_images=images[:10, None],
+        class_means=images[:10], train_labels=labels, validation_rows=np.array([7]),
+        validation_images=images[7:8], validation_labels=labels[7:8])

@@ -61,10 +61,10 @@ def write_run(folder: Path, mistakes=MISTAKES, source="kaggle", refit=True, repe
         test_head=images[5:10].reshape(5, 784), first_images=images[:64],
         first_labels=labels[:64].astype(np.uint8),
         class_images=np.stack([images[labels == label][:12] for label in range(10)]),
-        class_means=np.stack([images[labels == label].mean(0) for label in range(10)]),
+        class_means=np.stack([images[labels == label].mean(0) for label in range(10)]).astype(np.uint8),
         train_labels=labels.astype(np.uint8), validation_rows=rows, validation_images=images[rows],
         validation_labels=labels[rows].astype(np.uint8), pixel_range=np.array([[0, 255], [0, 254]]),
-        repeats=np.array(repeats).reshape(-1, 2), leaks=np.array(leaks).reshape(-1, 2)))
+        repeats=np.array(repeats, int).reshape(-1, 2), leaks=np.array(leaks, int).reshape(-1, 2)))
     test = _sure(random.randint(0, 10, TEST))
     writer.predictions(Predictions(_with_mistakes(labels[rows], mistakes), test,
                                    places.astype(np.float32)))

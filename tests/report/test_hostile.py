@@ -2,12 +2,15 @@
 
 import io
 import json
+import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from report import cli
+from report.drawings import Drawings
 
 
 @pytest.fixture
@@ -43,7 +46,70 @@ def test_a_record_nested_without_end_is_damaged(place, capsys):
 def test_a_history_without_an_epoch_is_damaged(place, capsys):
     path = place / "runs" / "stranger" / "history.csv"
     path.write_text(path.read_text().splitlines()[0] + "\n")
-    assert "history.csv: damaged (it holds no epoch)" in refusal(capsys)
+    assert "history.csv: damaged (number of epochs of the fit is '0')" in refusal(capsys)
+
+
+@pytest.mark.parametrize("name", ["run.json", "history.csv", "model.json", "preview.npz",
+                                  "predictions.npz", "activations.npz", "weights.npz",
+                                  "submission.csv"])
+@pytest.mark.parametrize("made", [
+    lambda path: path.symlink_to("/etc/passwd"), lambda path: path.symlink_to("/dev/zero"),
+    lambda path: path.symlink_to(path.name), os.mkfifo, Path.mkdir])
+def test_a_link_or_a_pipe_in_a_run_is_not_followed(place, capsys, name, made):
+    path = place / "runs" / "stranger" / name
+    path.unlink()
+    made(path)
+    assert cli.main(["render"]) == 1
+    assert f"{name}: damaged (it is a link, a folder or a device" in capsys.readouterr().err
+    assert not (place / "site").exists()
+
+
+@pytest.mark.parametrize("text", [
+    b"", b"<script>\n", b"ImageId,Label\n" + b"1,1\n" * 6_000_000, b"\0" * 99, b"x" * 1000])
+def test_a_strange_submission_is_shown_as_failing_or_refused(place, capsys, text):
+    (place / "runs" / "stranger" / "submission.csv").write_bytes(text)
+    if cli.main(["render"]) == 1:
+        assert "submission.csv: damaged" in capsys.readouterr().err
+    else:
+        page = (place / "site" / "submission.html").read_text()
+        assert 'class="fails"' in page and "<script>" not in page.lower().replace('src="', "")
+
+
+@pytest.mark.parametrize("kernel", [np.zeros((0, 0, 1, 0), np.float32), np.full((3, 3, 1, 32), "x"),
+                                    np.full((3, 3, 1, 32), np.nan), np.zeros((3, 3, 1, 32), complex)])
+def test_weights_that_are_no_numbers_are_damaged_before_anything_is_drawn(place, capsys, kernel):
+    np.savez(place / "runs" / "stranger" / "weights.npz", **{"conv1/kernel": kernel})
+    assert "weights.npz: damaged (conv1/kernel is" in refusal(capsys)
+    assert sorted(path.name for path in place.iterdir()) == ["runs"]
+
+
+def test_answers_beyond_all_bounds_and_a_map_of_one_place_are_shown(place):
+    folder = place / "runs" / "stranger"
+    for name, key, value in (("predictions.npz", "map", 0), ("activations.npz", "conv1", np.inf)):
+        with np.load(folder / name) as arrays:
+            changed = {**arrays, key: np.full_like(arrays[key], value)}
+        np.savez(folder / name, **changed)
+    assert cli.main(["render"]) == 0
+
+
+def test_an_id_that_a_shell_would_obey_is_refused(place, capsys):
+    path = place / "runs" / "stranger" / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "id": "$(touch pwned)"}))
+    assert "run.json: damaged (id is '$(touch pwned)')" in refusal(capsys)
+
+
+def test_drawings_of_a_stranger_come_into_no_page(place, capsys, monkeypatch):
+    """They lie beside the site; what lies beside the run was never drawn here."""
+    monkeypatch.setattr("report.study.Drawings", Drawings)
+    assert cli.main(["render"]) == 0
+    drawings = [path.name for path in (place / ".site.drawings").iterdir()]
+    for folder in (place / "runs" / ".drawings" / "stranger", place / "runs" / ".site.drawings"):
+        folder.mkdir(parents=True)
+        for name in drawings:
+            (folder / name).write_text("<svg>hacked</svg>")
+    assert cli.main(["render", "--output", "other"]) == 0
+    for path in (place / "other").rglob("*"):
+        assert path.is_dir() or b"hacked" not in path.read_bytes()
 
 
 def test_an_array_that_claims_to_fill_the_memory_is_damaged(place, capsys):
@@ -60,13 +126,13 @@ def test_an_array_that_claims_to_fill_the_memory_is_damaged(place, capsys):
 def test_predictions_of_another_shape_are_damaged(place, capsys):
     np.savez(place / "runs" / "stranger" / "predictions.npz", validation=np.zeros((3, 2)),
              test=np.zeros(5))
-    assert "predictions.npz: damaged (validation is (3, 2), expected (60, 10))" in refusal(capsys)
+    assert "predictions.npz: damaged (validation is float64 (3, 2), expected (60, 10))" in refusal(capsys)
 
 
 def test_markup_in_a_record_is_shown_as_text(place):
     path = place / "runs" / "stranger" / "run.json"
     record = json.loads(path.read_text())
-    record["device"]["description"] = record["id"] = "<script>alert(1)</script>{{ 7 * 7 }}"
+    record["device"]["description"] = "<script>alert(1)</script>{{ 7 * 7 }}"
     path.write_text(json.dumps(record))
     assert cli.main(["render", "--run", "stranger"]) == 0
     for page in (place / "site").glob("*.html"):
@@ -76,10 +142,23 @@ def test_markup_in_a_record_is_shown_as_text(place):
 
 @pytest.mark.parametrize("note, says", [
     ("{{ (" + "(" * 3000 + "1" + ")" * 3000 + ") }}", "data.md: cannot be filled in"),
-    ("{{ ''.__class__.__mro__ }}", "access to attribute '__class__'"),
-    ("{% include '/etc/passwd' %}", "cannot be filled in"),
+    ("One.\n{{ ''.__class__.__mro__ }}", "data.md, line 2: a text may hold {{ figures }}"),
+    ("{% include '/etc/passwd' %}", "what it calls Include"),
+    ("{% for a in [1] %}{% endfor %}", "what it calls For"), ("{{ 'a' * 10 ** 10 }}", "calls Mul"),
+    ("{{ accuracy | center(10 ** 10) }}", "calls Filter"), ("{{ range(10 ** 9) }}", "calls Call"),
+    ("{% set a = 1 %}", "calls Assign"), ("{% macro a() %}{% endmacro %}", "calls Macro"),
+    ("{% if errors %}" * 200 + "{% endif %}" * 200, "cannot be filled in"),
+    ("{% if errors < 1 %}{% endif %}", "cannot be filled in"),
+    ("[x](javascript:alert(1))", "links to 'javascript:alert(1)', which is no web address"),
+    ("[x](java&#115;cript:alert(1))", "which is no web address"),
+    ("[x](\x01JavaScript:alert(1))", "which is no web address"),
+    ("[x]: vbscript:x\n\n[x]", "links to 'vbscript:x', which is no web address"),
+    ("[x](data:text/html,<script>alert(1)</script>)", "which is no web address"),
+    ("![x](//example.org/x.png)", "fetches '//example.org/x.png' from elsewhere"),
+    ("[" * 1000, "has 1,000 brackets '['; at most 500"),
+    ("{{ '[' }}" * 600, "has 600 brackets"),
     ("- " * 3000 + "x", "nested too deep"),
-    ("x" * 10_000_000, "has 10,000,000 characters; at most 100,000")])
+    ("x" * 10_000_000, "has 10,000,000 characters; at most 20,000")])
 def test_a_hostile_note_is_refused(place, capsys, note, says):
     (place / "notes").mkdir()
     (place / "notes" / "data.md").write_text(note)
@@ -88,7 +167,11 @@ def test_a_hostile_note_is_refused(place, capsys, note, says):
 
 @pytest.mark.parametrize("text, says", [
     ("a = " + "[" * 100_000, "report.toml: not valid TOML"),
-    ('[report]\ntitle = "' + "x" * 10_000_000 + '"', "title in [report] has 10,000,000 characters")])
+    ('[report]\ntitle = "' + "x" * 10_000_000 + '"', "title in [report] has 10,000,000 characters"),
+    ('[report]\nauthor = "\\u202Elive"', "holds a character that cannot be shown"),
+    ('[report]\nbase_url = "https://a/\\"><script>"', "must be an address that starts with"),
+    ("[training]\nepochs = " + "9" * 5000, "not valid TOML"),
+    ("x" * 30_000_000, "has more than 20,000,000 bytes")])
 def test_hostile_settings_are_refused(place, capsys, text, says):
     (place / "report.toml").write_text(text)
     assert says in refusal(capsys)

@@ -64,7 +64,7 @@ def test_a_figure_cannot_bring_in_markup(tmp_path, known):
 
 @pytest.mark.parametrize("text", ["{{ accuracy.__class__.__mro__ }}", "{{ accuracy / 2 }}"])
 def test_a_note_reaches_nothing_but_the_figures(tmp_path, known, text):
-    with pytest.raises(ReportError, match="data.md: cannot be filled in"):
+    with pytest.raises(ReportError, match="data.md, line 1: a text may hold"):
         render(tmp_path, text, known)
 
 

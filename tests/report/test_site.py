@@ -250,7 +250,7 @@ def test_two_tables_of_one_file_have_names_of_their_own(make_run, tmp_path):
 
 def test_hostile_text_is_shown_and_never_obeyed(make_run, tmp_path):
     hostile = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
-    run = make_run(id=hostile, device=DeviceFacts(hostile, hostile, hostile),
+    run = make_run(device=DeviceFacts(hostile, hostile, hostile),
                    versions={hostile: hostile},
                    data=DataFacts("kaggle", hostile, hostile, 200, 40, "abcdef"))
     site = rendered(run, tmp_path / "site", title=hostile, author=hostile, description=hostile)

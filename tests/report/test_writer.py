@@ -1,4 +1,5 @@
 import json
+import subprocess
 import sys
 import threading
 
@@ -6,7 +7,7 @@ import pytest
 from filelock import FileLock
 
 from report.errors import ReportError
-from report.writer import MARKER, Bundle
+from report.writer import MARKER, Bundle, only_build
 
 
 def bundle(**files) -> Bundle:
@@ -42,7 +43,7 @@ def test_a_new_site_replaces_the_old_one_whole(tmp_path):
     bundle(index="one", old="x").write(tmp_path / "site")
     bundle(index="two").write(tmp_path / "site")
     assert names(tmp_path / "site") == [MARKER, "index.html"]
-    assert names(tmp_path) == [".site.lock", "site"]
+    assert names(tmp_path) == ["site"]
 
 
 def test_an_empty_folder_is_taken(tmp_path):
@@ -86,7 +87,7 @@ def test_a_build_stopped_between_the_two_renames_is_mended(tmp_path):
     (tmp_path / "site").rename(tmp_path / ".site.previous")
     bundle(index="two").write(tmp_path / "site")
     assert names(tmp_path / "site") == ["CNAME", MARKER, "index.html"]
-    assert names(tmp_path) == [".site.lock", "site"]
+    assert names(tmp_path) == ["site"]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can exchange folders")
@@ -111,3 +112,33 @@ def test_two_builds_do_not_write_one_site_at_once(tmp_path):
     with FileLock(tmp_path / ".site.lock"), pytest.raises(ReportError, match="another build is"):
         bundle(page="second").write(tmp_path / "site")
     assert not (tmp_path / "site").exists()
+
+
+def test_a_link_in_the_site_stays_one(tmp_path):
+    """Else a rebuild would make a copy of what it leads to, and publish that."""
+    site = tmp_path / "site"
+    bundle(index="one").write(site)
+    (tmp_path / "secret.txt").write_text("secret")
+    (site / "way-out").symlink_to(tmp_path / "secret.txt")
+    bundle(index="two").write(site)
+    assert (site / "way-out").is_symlink()
+
+
+def test_a_second_build_says_so_and_leaves(tmp_path):
+    with only_build(tmp_path / "site"):
+        bundle(index="one").write(tmp_path / "site")  # which a render may do meanwhile
+        with pytest.raises(ReportError, match="another build of this site is going on; wait"):
+            with only_build(tmp_path / "site"):
+                pass
+    with only_build(tmp_path / "site"):
+        pass
+    assert names(tmp_path) == ["site"]
+
+
+def test_the_lock_of_a_build_that_was_killed_holds_nobody_up(tmp_path):
+    code = (f"import os\nfrom pathlib import Path\nfrom report.writer import only_build\n"
+            f"with only_build(Path({str(tmp_path / 'site')!r})): os.kill(os.getpid(), 9)")
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert names(tmp_path) == [".site.building"]
+    with only_build(tmp_path / "site"):
+        pass
