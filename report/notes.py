@@ -1,5 +1,6 @@
 """The Markdown texts at the head of the pages, with the run's figures filled in."""
 
+import os
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,7 @@ from report.site_check import Markup as Parsed
 
 # A page's text has a thousand characters. Markdown takes the square of these in time: seconds.
 LONGEST, BRACKETS = 20_000, 500
+_HIDDEN = re.compile("[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 # All that a note may hold between braces: figures, and conditions on them. Without loops, calls,
 # filters and arithmetic it ends soon, whoever wrote it.
 _TAKEN = (nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.CondExpr,
@@ -26,12 +28,19 @@ _TAKEN = (nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, n
 def render(name: str, facts: Facts, folder: Path) -> Markup:
     """The note `name` as HTML: from `folder` if it has one, else the built-in text."""
     path = folder / f"{name}.md"
-    if not path.exists():
+    if folder.is_file():
+        raise ReportError(f"{folder}: is a file; texts of your own lie in a folder of that name.")
+    if not os.path.lexists(path):
         path = BUILT_IN_NOTES / f"{name}.md"
     try:
         text = content(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ReportError(f"{path}: not UTF-8 text. Save it as UTF-8.") from None
+    for line, written in enumerate(text.splitlines(), start=1):
+        hidden = _HIDDEN.search(written)
+        if hidden:
+            raise ReportError(f"{path}, line {line}: holds U+{ord(hidden[0]):04X}, a character that "
+                              "hides or turns round what is beside it. Leave it out.")
     _refuse_too_long(text, path)
     filled = fill_in(text, facts, path)
     _refuse_too_long(filled, path)
@@ -58,8 +67,8 @@ def fill_in(text: str, facts: Facts, path: Path) -> str:
     except TemplateSyntaxError as error:
         raise ReportError(f"{path}, line {error.lineno}: {error.message}. To show braces as they "
                           "are, write {{ '{{' }}.") from None
-    except (TemplateError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
-        # "1" < figure; and conditions nested deeper than Python's own may be
+    except (TemplateError, TypeError, ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        # 1 < figure; numbers of 5,000 digits; conditions nested deeper than Python's own may be
         raise ReportError(f"{path}: cannot be filled in: {str(error) or type(error).__name__}.") from None
 
 

@@ -1,5 +1,6 @@
 """report.toml: what the site is called, and the recipe's numbers that differ from the defaults."""
 
+import os
 import re
 import sys
 from dataclasses import dataclass, field, fields
@@ -42,7 +43,7 @@ class Settings:
 def load(path: Optional[Path]) -> Settings:
     """Read report.toml; without a path, the one in this folder or the defaults if there is none."""
     if path is None:
-        if not DEFAULT.exists():
+        if not os.path.lexists(DEFAULT):
             return Settings()
         path = DEFAULT
     try:
@@ -54,8 +55,8 @@ def load(path: Optional[Path]) -> Settings:
     known = {"report": SiteSettings, "training": Recipe}
     for name, table in tables.items():
         if name not in known or not isinstance(table, dict):
-            raise ReportError(f"{path}: '{name}' is no table that is known here."
-                              f"{did_you_mean(name, list(known))}")
+            raise ReportError(f"{path}: {name[:60]!r} is no table that is known here."
+                              f"{did_you_mean(name[:60], list(known))}")
         _check(path, name, table, {item.name: item.type for item in fields(known[name])})
     address = tables.get("report", {}).get("base_url", "")
     if address and not _ADDRESS.fullmatch(address):
@@ -67,7 +68,8 @@ def load(path: Optional[Path]) -> Settings:
 def _check(path: Path, table: str, values: dict, types: dict) -> None:
     for key, value in values.items():
         if key not in types:
-            raise ReportError(f"{path}: [{table}] has no key '{key}'.{did_you_mean(key, list(types))}")
+            raise ReportError(f"{path}: [{table}] has no key {key[:60]!r}."
+                              f"{did_you_mean(key[:60], list(types))}")
         wanted = types[key]
         accepted = (int, float) if wanted is float else wanted
         # bool is a kind of int in Python, but `epochs = true` is a mistake.

@@ -1,15 +1,20 @@
 """`report publish`: the site onto a branch that GitHub Pages serves."""
 
+import hashlib
+import io
+import json
 import re
 import subprocess
+import zipfile
 from pathlib import Path
+from typing import Dict
 
 from ghp_import import GhpError, ghp_import
 
 from report import sources
 from report.commands.check import check
 from report.errors import ReportError
-from report.writer import read_marker
+from report.writer import MARKER, read_marker
 
 
 def run(options) -> None:
@@ -22,7 +27,7 @@ def run(options) -> None:
         raise ReportError(f"{options.output}: shows a training that went wrong "
                           f"({shown.record.warnings[0]}). Publish it all the same with --insist")
     address = _git("remote", "get-url", options.remote)
-    _refuse_foreign_branch(options.remote, options.branch)
+    _refuse_foreign_branch(options.remote, options.branch, options.output)
     try:
         ghp_import(str(options.output), remote=options.remote, branch=options.branch, push=True,
                    mesg=f"The report of {shown.record.id}", nojekyll=True)
@@ -45,15 +50,36 @@ def _refuse_stale(site: Path, runs: Path, notes: Path) -> None:
                               "render")
 
 
-def _refuse_foreign_branch(remote: str, branch: str) -> None:
-    """A branch that holds something else than a site of this program is not written over."""
-    there = _git("ls-remote", "--heads", remote, branch)
-    if not there:
+def _refuse_foreign_branch(remote: str, branch: str, site: Path) -> None:
+    """A branch that others have changed is not written over: all in it must be what was published,
+    or be in the site."""
+    if _git("branch", "--show-current") == branch:
+        raise ReportError(f"{branch}: is checked out here, so publishing would change your files. "
+                          "Check another branch out, with: git checkout -")
+    if not _git("ls-remote", "--heads", remote, f"refs/heads/{branch}"):
         return
     _git("fetch", "--quiet", remote, f"+refs/heads/{branch}:refs/remotes/{remote}/{branch}")
-    if "build.json" not in _git("ls-tree", "--name-only", f"{remote}/{branch}").splitlines():
+    files = _files_of(f"refs/remotes/{remote}/{branch}")
+    try:
+        published = {**json.loads(files.pop(MARKER))["files"]}
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise ReportError(f"{remote}: its branch {branch} holds something else than a site of this "
-                          "program (no build.json). Delete it there, or choose another with --branch")
+                          f"program (no valid {MARKER}). Delete it there, or choose another with "
+                          "--branch") from None
+    for name, content in sorted(files.items()):
+        if name not in published and not (site / name).is_file():
+            raise ReportError(f"{remote}: somebody has added {name} to its branch {branch}. Copy it "
+                              f"to {site}/, where it is kept, or delete it there")
+        if name in published and hashlib.sha256(content).hexdigest() != published[name]:
+            raise ReportError(f"{remote}: somebody has changed {name} on its branch {branch}. Take "
+                              "what you need of it and delete the branch there, or choose another "
+                              "with --branch")
+
+
+def _files_of(ref: str) -> Dict[str, bytes]:
+    archive = subprocess.run(["git", "archive", "--format=zip", ref], stdout=subprocess.PIPE, check=True)
+    with zipfile.ZipFile(io.BytesIO(archive.stdout)) as files:
+        return {name: files.read(name) for name in files.namelist() if not name.endswith("/")}
 
 
 def pages_address(remote: str) -> str:

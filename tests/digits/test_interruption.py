@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -33,8 +34,8 @@ class Workplace:
         (folder / "report.toml").write_text("[training]\nvalidation_fraction = 0.25\n")
 
     def start(self, command="build", *options, **popen) -> subprocess.Popen:
-        given = {"build": ["--data", str(self.data), *RECIPE, "--device", "llvm_cpu.0"],
-                 "render": []}[command]
+        given = [] if command == "render" else [
+            "--data", str(self.data), *RECIPE, "--device", "llvm_cpu.0"]
         return subprocess.Popen(
             [sys.executable, "-m", "report", command, *given, *options], cwd=self.folder,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
@@ -110,8 +111,12 @@ def test_killed_after_its_second_epoch_a_build_goes_on_to_the_same_result(tmp_pa
     second = workplace.start()  # while the first one is at work
     _, complained = second.communicate(timeout=60)
     assert second.returncode == 1
-    assert complained == ("error: runs: another training is going on there; wait for its end, or "
-                          "give this one another folder with --runs\n")
+    assert complained == (f"error: {workplace.folder / 'site'}: another build of this site is going "
+                          "on; wait for its end, or choose another folder with --output.\n")
+    third = workplace.start("train")
+    assert third.communicate(timeout=60)[1] == (
+        "error: runs: another training is going on there; wait for its end, or give this one "
+        "another folder with --runs\n")
     workplace.kill(process, "kill -9")
     workplace.expect_all_whole(site_made=False)
     assert not finished_runs(workplace.folder / "runs")
@@ -171,17 +176,24 @@ def test_killed_at_random_moments_nothing_is_lost(tmp_path, tiny):
     workplace = Workplace(tmp_path / "place", tiny.data)
     site_made, options, ended, resumed = False, [], 0, 0
     for _ in range(MOMENTS):
-        command = "render" if site_made and chance.random() < 0.2 else "build"
-        process = workplace.start(command, *(options if command == "build" else []))
+        command = chance.choice(["build"] * 3 + ["train", "render" if site_made else "build"])
+        # One in six finds a disk that is full at some file, small or large.
+        room = int(10 ** chance.uniform(2, 7.7)) if chance.random() < 1 / 6 else -1
+        process = workplace.start(
+            command, *([] if command == "render" else options), preexec_fn=lambda: resource.setrlimit(
+                resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY)))
         try:
-            said, _ = process.communicate(
+            said, complained = process.communicate(
                 timeout=chance.uniform(0, 4 if command == "render" else seconds * 1.1))
+            assert process.returncode == 0 or room > 0 and process.returncode == 1, complained
+            assert complained.count("\n") == process.returncode, complained
         except subprocess.TimeoutExpired:
             said = workplace.kill(
                 process, chance.choice(["kill -9", "its child", "Ctrl-C", "SIGTERM"]))
         resumed += "Going on after" in said
-        if process.returncode == 0 and command == "build":
-            ended, site_made, options = ended + 1, True, ["--force"]  # and all over again
+        if process.returncode == 0 and command != "render":
+            ended, site_made = ended + 1, site_made or command == "build"
+            options = ["--force"]  # and all over again
             expect_same(Run(expected.folder), finished_runs(workplace.folder / "runs")[-1])
         workplace.expect_all_whole(site_made)
     workplace.finish("build", "--force")

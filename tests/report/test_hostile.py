@@ -151,12 +151,14 @@ def test_markup_in_a_record_is_shown_as_text(place):
     ("{% if errors < 1 %}{% endif %}", "cannot be filled in"),
     ("[x](javascript:alert(1))", "links to 'javascript:alert(1)', which is no web address"),
     ("[x](java&#115;cript:alert(1))", "which is no web address"),
-    ("[x](\x01JavaScript:alert(1))", "which is no web address"),
+    ("[x](  JAVAscript:alert(1))", "which is no web address"),
     ("[x]: vbscript:x\n\n[x]", "links to 'vbscript:x', which is no web address"),
     ("[x](data:text/html,<script>alert(1)</script>)", "which is no web address"),
     ("![x](//example.org/x.png)", "fetches '//example.org/x.png' from elsewhere"),
     ("[" * 1000, "has 1,000 brackets '['; at most 500"),
-    ("{{ '[' }}" * 600, "has 600 brackets"),
+    ("{{ '[' }}" * 600, "has 600 brackets"), ("{{ " + "9" * 5000 + " }}", "cannot be filled in"),
+    ("One.\nTwo \u202eevil.", "data.md, line 2: holds U+202E, a character that hides"),
+    ("\0", "line 1: holds U+0000"),
     ("- " * 3000 + "x", "nested too deep"),
     ("x" * 10_000_000, "has 10,000,000 characters; at most 20,000")])
 def test_a_hostile_note_is_refused(place, capsys, note, says):
@@ -171,6 +173,7 @@ def test_a_hostile_note_is_refused(place, capsys, note, says):
     ('[report]\nauthor = "\\u202Elive"', "holds a character that cannot be shown"),
     ('[report]\nbase_url = "https://a/\\"><script>"', "must be an address that starts with"),
     ("[training]\nepochs = " + "9" * 5000, "not valid TOML"),
+    ("[report]\n" + "x" * 5_000_000 + " = 1", "[report] has no key 'xxx"),
     ("x" * 30_000_000, "has more than 20,000,000 bytes")])
 def test_hostile_settings_are_refused(place, capsys, text, says):
     (place / "report.toml").write_text(text)

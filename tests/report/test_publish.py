@@ -2,6 +2,9 @@
 
 import shutil
 import subprocess
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -147,6 +150,124 @@ def test_texts_that_changed_after_the_site_was_built_make_it_stale(repository, c
     (repository / "notes" / "data.md").write_text("Mine.")
     assert cli.main(["publish"]) == 1
     assert "is stale: the texts in notes/ have changed since" in capsys.readouterr().err
+
+
+def git(*arguments, **options) -> str:
+    return subprocess.run(["git", *arguments], check=True, text=True, stdout=subprocess.PIPE,
+                          **options).stdout.strip()
+
+
+@pytest.fixture
+def colleague(repository, tmp_path_factory):
+    """colleague(name=content) commits to the published branch of the remote."""
+    assert cli.main(["publish"]) == 0
+    place = tmp_path_factory.mktemp("colleague")
+    git("clone", "-q", "-b", "gh-pages", str(repository / "remote.git"), str(place))
+
+    def commit(name, content) -> None:
+        (place / name).write_text(content)
+        git("add", "-A", cwd=place)
+        git("-c", "user.name=Bob", "-c", "user.email=b@example.org", "commit", "-q", "-m", "x", cwd=place)
+        git("push", "-q", "origin", "gh-pages", cwd=place)
+
+    commit.place = place
+    return commit
+
+
+def tip(repository) -> str:
+    return git("-C", str(repository / "remote.git"), "rev-parse", "gh-pages")
+
+
+@pytest.mark.parametrize("name, says", [
+    ("CNAME", "somebody has added CNAME to its branch gh-pages. Copy it to site/"),
+    ("index.html", "somebody has changed index.html on its branch gh-pages"),
+    ("build.json", "holds something else than a site of this program")])
+def test_what_others_did_to_the_branch_is_not_written_over(repository, colleague, capsys, name, says):
+    colleague(name, "theirs")
+    before = tip(repository)
+    assert cli.main(["publish"]) == 1
+    assert says in capsys.readouterr().err
+    assert tip(repository) == before
+
+
+def test_a_file_of_others_that_is_in_the_site_too_stays_published(repository, colleague):
+    colleague("CNAME", "digits.example.org")
+    (repository / "site" / "CNAME").write_text("digits.example.org")
+    assert cli.main(["publish"]) == 0
+    assert "CNAME" in published(repository)
+
+
+def test_a_push_of_others_between_fetch_and_push_is_not_lost(repository, colleague, capsys):
+    """The hook stands for a colleague who is faster by a moment."""
+    (colleague.place / "CNAME").write_text("theirs")
+    hook = repository / ".git" / "hooks" / "pre-push"
+    hook.write_text(f"""#!/bin/sh
+        unset GIT_DIR GIT_INDEX_FILE
+        cd {colleague.place} && git add -A && git -c user.name=B -c user.email=b@example.org \
+            commit -q -m theirs && git push -q origin gh-pages""")
+    hook.chmod(0o755)
+    (repository / "site" / "robots.txt").write_text("User-agent: *\n")
+    assert cli.main(["publish"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: origin: would not take the branch gh-pages")
+    assert tip(repository) == git("rev-parse", "HEAD", cwd=colleague.place)
+    hook.unlink()
+    assert cli.main(["publish"]) == 1
+    assert "somebody has added CNAME" in capsys.readouterr().err
+
+
+def test_outside_of_a_repository_and_without_a_remote_it_says_so(built, capsys):
+    assert cli.main(["publish"]) == 1
+    assert "not a git repository" in capsys.readouterr().err
+    git("init", "-q")
+    assert cli.main(["publish"]) == 1
+    assert "git remote get-url origin: " in capsys.readouterr().err
+
+
+def test_with_no_branch_checked_out_it_publishes_and_on_the_branch_itself_not(repository, capsys):
+    git("checkout", "-q", "--detach")
+    assert cli.main(["publish"]) == 0
+    git("checkout", "-q", "-f", "gh-pages")
+    capsys.readouterr()
+    assert cli.main(["publish"]) == 1
+    assert "gh-pages: is checked out here" in capsys.readouterr().err
+
+
+def test_a_remote_that_is_gone_is_one_message(repository, capsys):
+    shutil.rmtree(repository / "remote.git")
+    assert cli.main(["publish"]) == 1
+    assert capsys.readouterr().err.startswith("error: git ls-remote --heads origin")
+
+
+def test_what_is_published_works_in_a_browser_under_a_sub_path(repository, browser, tmp_path):
+    assert cli.main(["publish"]) == 0
+    place = tmp_path / "www"
+    git("clone", "-q", "-b", "gh-pages", "remote.git", str(place / "ada" / "digits"))
+    page, wrong = browser.new_page(), []
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(place))) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        top = f"http://127.0.0.1:{server.server_address[1]}/ada/digits/"
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("response", lambda response: wrong.append(response.url) if response.status >= 400
+                or not response.url.startswith(top) else None)
+        page.on("requestfailed", lambda request: wrong.append(request.url))
+        page.goto(top)
+        links = page.eval_on_selector_all("header nav a", "links => links.map(link => link.href)")
+        assert len(links) == 10
+        for link in links:
+            page.goto(link)
+            page.evaluate("[...document.images].forEach(image => image.loading = 'eager')")
+            page.wait_for_load_state("networkidle")
+        for download in (place / "ada" / "digits" / "downloads").iterdir():
+            assert page.request.get(f"{top}downloads/{download.name}").ok
+        page.close()
+        server.shutdown()
+    assert wrong == []
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
 
 
 @pytest.mark.parametrize("remote, address", [

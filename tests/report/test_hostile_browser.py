@@ -1,0 +1,87 @@
+"""Hostile texts wherever a stranger may put one, in a real browser: they are read, never run."""
+
+import json
+
+import pytest
+
+from digits.run import DataFacts, DeviceFacts, Run
+from report.render import render
+from report.settings import SiteSettings
+
+RUN = "window.hacked = 1; alert(1)"
+HOSTILE = (
+    f'"><script>{RUN}</script><img src=x onerror="{RUN}">\' onmouseover=\'{RUN}\' </title></style>'
+    f'--><svg onload="{RUN}">{{{{ 7 * 7 }}}}{{% raw %}}{{# javascript:{RUN} '
+    '<iframe src="https://example.org/"></iframe><base href="https://example.org/">'
+    '<meta http-equiv="refresh" content="0;url=https://example.org/"> ../../../etc/passwd '
+    '\u202eexe.gpj\u2066 zero\u200bwidth \u0430pple \x1b[2J &lt;script&gt; &#60;b&#62;')
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    from made import write_run
+    place = tmp_path_factory.mktemp("hostile")
+    write_run(place / "runs" / "earlier", fingerprint="earlier", versions={HOSTILE: HOSTILE},
+              finished="2025-02-01T12:00:00+00:00", device=DeviceFacts(*[HOSTILE] * 3))
+    run = write_run(
+        place / "runs" / "stranger", fingerprint=HOSTILE, versions={HOSTILE: HOSTILE},
+        warnings=(HOSTILE,), error=HOSTILE, seconds={HOSTILE: 1.0, "fit": 2.0},
+        device=DeviceFacts(*[HOSTILE] * 3),
+        data=DataFacts(HOSTILE, HOSTILE, HOSTILE, 200, 40, HOSTILE))
+    layers = json.loads((run.folder / "model.json").read_text())
+    for layer in layers["layers"]:
+        layer.update(kind=run.record.device.id, detail=run.record.device.id)
+    (run.folder / "model.json").write_text(json.dumps(layers))
+    (place / "notes").mkdir()
+    for page in ("overview", "results"):
+        text = HOSTILE.replace("{", "").replace("\x1b", "").replace("\u202e", "").replace("\u2066", "")
+        (place / "notes" / f"{page}.md").write_text(
+            f"{text}\n\n{text.replace('<', '[').replace('>', ']')}\n\n{{{{ device }}}} "
+            "[a](https://example.org/\"onmouseover=\"alert(1)) `<b>`")
+    shown = run.record.device.id
+    render(Run(run.folder), place / "site", place / "notes",
+           SiteSettings(shown, shown, shown))
+    return place / "site"
+
+
+def test_nothing_hostile_runs_on_any_page(browser, site):
+    pages = sorted(site.glob("*.html"))
+    assert len(pages) == 12
+    for path in pages:
+        context = browser.new_context()
+        page, seen = context.new_page(), []
+        page.on("dialog", lambda dialog: (seen.append(dialog.message), dialog.dismiss()))
+        page.on("console", lambda message: seen.append(message.text))
+        page.on("pageerror", lambda error: seen.append(str(error)))
+        page.on("request", lambda request: seen.append(request.url)
+                if not request.url.startswith(site.as_uri()) else None)
+        page.on("framenavigated", lambda frame: seen.append(frame.url)
+                if frame.url.split("#")[0] != path.as_uri() else None)
+        page.goto(path.as_uri())
+        found = page.evaluate("""() => {
+            const all = [...document.querySelectorAll('*')];
+            all.forEach(one => ['mouseover', 'focus', 'click'].forEach(kind => {
+                if (!one.closest('a, summary')) one.dispatchEvent(new Event(kind, {bubbles: true}));
+            }));
+            return {
+                hacked: typeof window.hacked,
+                handlers: all.flatMap(one => one.getAttributeNames())
+                    .filter(name => name.startsWith('on')),
+                strangers: all.map(one => one.localName).filter(name =>
+                    ['iframe', 'object', 'embed', 'base'].includes(name)),
+                scripts: [...document.scripts].map(one => one.src.split('/').pop()),
+                links: [...document.links].map(one => one.protocol)
+                    .filter(name => !['file:', 'https:'].includes(name)),
+            };
+        }""")
+        assert found == {"hacked": "undefined", "handlers": [], "strangers": [],
+                         "scripts": ["site.js"], "links": []}, path.name
+        assert seen == [], path.name
+        context.close()
+
+
+def test_hostile_texts_are_shown_as_they_are_but_for_what_hides(site):
+    text = (site / "submission.html").read_text(encoding="utf-8")
+    assert "&lt;script&gt;window.hacked" in text
+    for sign in "\u202e\u2066\u200b\x1b":
+        assert sign not in text
