@@ -65,11 +65,29 @@ class Transpose(Operation):
 transpose = Transpose.function
 
 
-def matmul(x: Value, y: Value) -> Value:
-    """x (m, k) times y (k, n)."""
-    return kernel("MatMul", "function (X[M, K], Y[K, N]) -> (O) "
-                            "{ O[m, n : M, N] = +(X[m, k] * Y[k, n]); }",
-                  {"X": x, "Y": y}, (x.shape.dims[0], y.shape.dims[1]))
+# An odd number of rows misses the matrix kernels: copies that are needed anyway make it even.
+EVEN = "(N + 1) / 2 * 2"
+
+
+def dense_input_gradient(dy: Value, weights: Value) -> Value:
+    """dy (n, d) times the transposed weights (k, d): (n, k).
+
+    Both dy and the result are smaller than the weights, which stay as they are.
+    """
+    return kernel("DenseInputGradient", f"""function (G[N, D], W[K, D]) -> (O) {{
+                      T[d, n : D, {EVEN}] = =(G[n, d]);
+                      R[k, n : K, {EVEN}] = +(W[k, d] * T[d, n]);
+                      O[n, k : N, K] = =(R[k, n]);
+                  }}""", {"G": dy, "W": weights}, (dy.shape.dims[0], weights.shape.dims[0]))
+
+
+def dense_kernel_gradient(x: Value, dy: Value) -> Value:
+    """The transposed x (n, k) times dy (n, d): (k, d)."""
+    return kernel("DenseKernelGradient", f"""function (X[N, K], G[N, D]) -> (O) {{
+                      T[k, n : K, {EVEN}] = =(X[n, k]);
+                      E[n, d : {EVEN}, D] = =(G[n, d]);
+                      O[k, d : K, D] = +(T[k, n] * E[n, d]);
+                  }}""", {"X": x, "G": dy}, (x.shape.dims[1], dy.shape.dims[1]))
 
 
 def sum_to(x: Value, axes: Sequence[int], keepdims: bool = False) -> Value:

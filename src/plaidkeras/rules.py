@@ -312,9 +312,7 @@ def dot_left(op, g):
     x, y = op.operands["X"], op.operands["Y"]
     if y.shape.ndims != 2 or not on_cpu():
         return stock_gradient(op, "X", g)
-    # Both g and the result are smaller than the weights y, which stay as they are.
-    rows = kernels.matmul(y, kernels.transpose(kernels.flatten_rows(g), (1, 0)))
-    return kernels.reshape_like(kernels.transpose(rows, (1, 0)), x)
+    return kernels.reshape_like(kernels.dense_input_gradient(kernels.flatten_rows(g), y), x)
 
 
 @rule("Dot", "Y")
@@ -322,8 +320,7 @@ def dot_right(op, g):
     x, y = op.operands["X"], op.operands["Y"]
     if y.shape.ndims != 2 or not on_cpu():
         return stock_gradient(op, "Y", g)
-    columns = kernels.transpose(kernels.flatten_rows(x), (1, 0))
-    return kernels.matmul(columns, kernels.flatten_rows(g))
+    return kernels.dense_kernel_gradient(kernels.flatten_rows(x), kernels.flatten_rows(g))
 
 
 def _plain_convolution(op):

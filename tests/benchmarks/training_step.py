@@ -1,11 +1,12 @@
-"""Time a training step of the notebook's network: ours, PyTorch's, stock PlaidML's.
+"""Time the notebook's network: training and prediction, ours, PyTorch's and stock PlaidML's.
 
     python tests/benchmarks/training_step.py
 
 Every engine runs in a process of its own and they take turns, step by step, so that a noisy
 machine is noisy for all of them. A step is forward, backward and the Adadelta update of one
-batch, with all that Keras does around it. Stock PlaidML takes half a minute a step: it gets
-`--stock-steps`. PyTorch takes part where it is installed.
+batch, with all that Keras does around it; a prediction is forward alone, in inference. Stock
+PlaidML takes half a minute a step: it gets `--stock-steps`. PyTorch takes part where it is
+installed; of its two memory layouts the faster counts.
 """
 
 import argparse
@@ -17,7 +18,9 @@ import time
 
 import numpy as np
 
-ENGINES = ("ours", "torch", "torch-channels-last", "stock")
+PYTORCH = ("torch", "torch channels-last")
+ENGINES = ("ours", *PYTORCH, "stock")
+BATCH_SIZES = (32, 64, 128, 256, 512)
 
 
 def main():
@@ -30,60 +33,97 @@ def main():
     if options.engine:
         return work(options.engine, options.batch_size)
 
-    engines = [name for name in ENGINES
-               if not name.startswith("torch") or importlib.util.find_spec("torch")]
-    workers = {name: Worker(name, options.batch_size) for name in engines}
-    for name, worker in workers.items():
-        print(f"{name}: first step after {worker.step():.1f} s", flush=True)
-    seconds = {name: [] for name in engines}
-    for turn in range(options.steps):
-        for name, worker in workers.items():
-            if name != "stock" or turn < options.stock_steps:
-                seconds[name].append(worker.step())
-    for worker in workers.values():
-        worker.stop()
+    engines = [engine for engine in ENGINES
+               if engine not in PYTORCH or importlib.util.find_spec("torch")]
+    if not options.stock_steps:
+        engines.remove("stock")
+    compare(engines, options)
+    print("\nmilliseconds a step, and images a second, by batch size")
+    for batch_size in BATCH_SIZES:
+        workers = {engine: Worker(engine, batch_size) for engine in engines if engine != "stock"}
+        medians = take_turns(workers, "step", max(3, options.steps * 64 // batch_size))
+        print(f"  {batch_size:4}" + "".join(
+            f"   {engine} {1000 * seconds:5.0f} ms {batch_size / seconds:4.0f}/s"
+            for engine, seconds in medians.items()), flush=True)
+        stop(workers)
+    print("\nwhere a step of ours spends its time: milliseconds more for each layer's part\n"
+          "  layer      forward  backward")
+    worker = Worker("ours", options.batch_size)
+    for line in worker.ask("breakdown").split(";"):
+        print(f"  {line}")
+    stop({"ours": worker})
 
-    median = {name: statistics.median(times) for name, times in seconds.items()}
-    print(f"\nmedian seconds a step, batch {options.batch_size}")
-    for name in engines:
-        print(f"  {name:20} {median[name]:8.3f}   {options.batch_size / median[name]:8.0f} images/s")
-    print(f"ours against stock PlaidML: {median['stock'] / median['ours']:.1f} times as fast")
-    if "torch" in median:
-        best = min(median["torch"], median["torch-channels-last"])
-        print(f"ours against PyTorch's better layout: {best / median['ours']:.2f} of its speed")
+
+def compare(engines, options):
+    """Print the figures that one batch size gives, and the ratios."""
+    workers = {engine: Worker(engine, options.batch_size) for engine in engines}
+    for engine, worker in workers.items():
+        print(f"{engine}: first step done after {float(worker.ask('step')):.1f} s", flush=True)
+    turns = {"stock": options.stock_steps}
+    step = take_turns(workers, "step", options.steps, turns)
+    predict = take_turns(workers, "predict", options.steps, turns)
+    megabytes = {engine: float(worker.ask("memory")) for engine, worker in workers.items()}
+    stop(workers)
+
+    print(f"\nbatch {options.batch_size}        seconds a step   images/s trained   predicted   "
+          "peak MB")
+    for engine in engines:
+        print(f"  {engine:19} {step[engine]:10.3f} {options.batch_size / step[engine]:18.0f} "
+              f"{options.batch_size / predict[engine]:11.0f} {megabytes[engine]:9.0f}")
+    if "stock" in step:
+        print(f"ours against stock PlaidML: {step['stock'] / step['ours']:.1f} times as fast")
+    if "torch" in step:
+        for name, median in (("training", step), ("prediction", predict)):
+            best = min(median[engine] for engine in PYTORCH)
+            print(f"ours against PyTorch's better layout, {name}: "
+                  f"{best / median['ours']:.2f} of its speed")
+        print(f"ours against PyTorch's better layout, peak memory: "
+              f"{megabytes['ours'] / min(megabytes[engine] for engine in PYTORCH):.2f} of it")
+
+
+def take_turns(workers, request, count, counts={}):
+    """The median seconds of each worker for a request, made `count` times in turn."""
+    for worker in workers.values():
+        worker.ask(request)  # compiles
+    seconds = {engine: [] for engine in workers}
+    for turn in range(count):
+        for engine, worker in workers.items():
+            if turn < counts.get(engine, count):
+                seconds[engine].append(float(worker.ask(request)))
+    return {engine: statistics.median(times) for engine, times in seconds.items()}
+
+
+def stop(workers):
+    for worker in workers.values():
+        worker.process.stdin.close()
+        worker.process.wait()
 
 
 class Worker:
-    """An engine in a process of its own that makes one step when asked."""
+    """An engine in a process of its own that answers a line with a line."""
 
     def __init__(self, engine, batch_size):
         self.process = subprocess.Popen(
             [sys.executable, __file__, "--engine", engine, "--batch-size", str(batch_size)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def step(self) -> float:
-        self.process.stdin.write("step\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait()
+    def ask(self, request) -> str:
+        print(request, file=self.process.stdin, flush=True)
+        return self.process.stdout.readline().strip()
 
 
 def work(engine, batch_size):
-    """Make one step for each line on stdin and print its seconds; the first includes set-up."""
-    requests = iter(sys.stdin)
-    next(requests)
-    began = time.perf_counter()
-    step = (torch_step(batch_size, channels_last=engine != "torch") if engine.startswith("torch")
-            else keras_step(batch_size, is_stock=engine == "stock"))
-    step()
-    print(time.perf_counter() - began, flush=True)
-    for _ in requests:
+    """Answer the requests on stdin: "step" and "predict" with their seconds, the first of which
+    include the set-up; "memory" with this process's peak in MB; "breakdown" with a table."""
+    actions = None
+    for request in map(str.strip, sys.stdin):
         began = time.perf_counter()
-        step()
-        print(time.perf_counter() - began, flush=True)
+        if actions is None:
+            actions = (torch_actions(batch_size, channels_last=engine != "torch")
+                       if engine in PYTORCH else keras_actions(batch_size, engine == "stock"))
+        answer = actions[request]()
+        print(answer if request in ("memory", "breakdown") else time.perf_counter() - began,
+              flush=True)
 
 
 def batch(batch_size):
@@ -92,7 +132,13 @@ def batch(batch_size):
     return random.rand(batch_size, 28, 28, 1).astype("float32"), random.randint(0, 10, batch_size)
 
 
-def keras_step(batch_size, is_stock):
+def peak_megabytes():
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KB
+
+
+def keras_actions(batch_size, is_stock):
     import plaidkeras
 
     if is_stock:  # only what makes Keras importable on this Python
@@ -111,10 +157,50 @@ def keras_step(batch_size, is_stock):
     model.compile("adadelta", "categorical_crossentropy", metrics=["accuracy"])
     images, classes = batch(batch_size)
     one_hot = np.eye(10, dtype="float32")[classes]
-    return lambda: model.train_on_batch(images, one_hot)
+    return {"step": lambda: model.train_on_batch(images, one_hot),
+            "predict": lambda: model.predict_on_batch(images), "memory": peak_megabytes,
+            "breakdown": lambda: breakdown(model, images, one_hot)}
 
 
-def torch_step(batch_size, channels_last):
+def breakdown(model, images, one_hot, repeats=7):
+    """What each layer adds to a step: the outputs asked for grow, and medians are differenced.
+
+    One element of each is fetched, so that nothing but making them takes time.
+    """
+    import keras.backend as K
+
+    def milliseconds(values):
+        first = [value[tuple([slice(0, 1)] * value.shape.ndims)] if value.shape.ndims else value
+                 for value in values]
+        run = K.function([*model.inputs, *model.targets, *model.sample_weights,
+                          K.learning_phase()], first)
+        arrays, times = [images, one_hot, np.ones(len(images), "float32"), 1], []
+        run(arrays)  # compiles
+        for _ in range(repeats):
+            began = time.perf_counter()
+            run(arrays)
+            times.append(1000 * (time.perf_counter() - began))
+        return statistics.median(times)
+
+    forward = [milliseconds([layer.output]) for layer in model.layers]
+    backward, known = {}, milliseconds([model.total_loss])
+    weights = []
+    for layer in reversed([layer for layer in model.layers if layer.trainable_weights]):
+        weights += layer.trainable_weights
+        time_now = milliseconds(K.gradients(model.total_loss, weights))
+        backward[layer.name], known = time_now - known, time_now
+    times = []
+    for _ in range(repeats + 1):
+        began = time.perf_counter()
+        model.train_on_batch(images, one_hot)
+        times.append(1000 * (time.perf_counter() - began))
+    lines = [f"{layer.name:10} {now - before:7.0f}"
+             + (f" {backward[layer.name]:9.0f}" if layer.name in backward else "")
+             for layer, before, now in zip(model.layers, [0, *forward], forward)]
+    return ";".join([*lines, f"{'updates':10} {'':7} {statistics.median(times[1:]) - known:9.0f}"])
+
+
+def torch_actions(batch_size, channels_last):
     import torch
     from torch import nn
 
@@ -133,13 +219,19 @@ def torch_step(batch_size, channels_last):
     images = images.permute(0, 3, 1, 2).contiguous(memory_format=layout)
 
     def step():
+        model.train()
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(images), classes)
         loss.backward()
         optimizer.step()
         return loss.item()
 
-    return step
+    def predict():
+        model.eval()
+        with torch.inference_mode():
+            return torch.softmax(model(images), dim=1).numpy()
+
+    return {"step": step, "predict": predict, "memory": peak_megabytes}
 
 
 if __name__ == "__main__":
