@@ -247,22 +247,6 @@ def unbroadcast(gradient: Value, operand: Value) -> Value:
     return gradient
 
 
-def strided_slice(x: Value, diagonal: Value, strides, offsets) -> Value:
-    """Every stride-th row and column of x (n, h, w, c), from the offsets on, times diagonal (c, c).
-
-    It is written as a product with a diagonal matrix, because a plain copy of a slice runs
-    element by element.
-    """
-    n, height, width, channels = x.shape.dims
-    rows, columns = height // strides[0], width // strides[1]
-    return kernel(
-        "StridedSlice",
-        f"function (I[N, H, W, C], E[C, C]) -> (O) {{"
-        f"  O[n, i, j, c : N, {rows}, {columns}, C] = +(I[n, {strides[0]}*i + {offsets[0]},"
-        f"    {strides[1]}*j + {offsets[1]}, k] * E[k, c]);"
-        f"}}", {"I": x, "E": diagonal}, (n, rows, columns, channels))
-
-
 def conv_input_gradient(dy: Value, weights: Value, dims, dilation, padding) -> Value:
     """The gradient of a convolution of stride 1 with respect to its input.
 
@@ -344,34 +328,27 @@ def max_pool_input_gradient(x: Value, y: Value, dy: Value, window, strides, padd
         f"}}", {"X": x, "Y": y, "G": dy, "R": constant(ranks)}, x.shape.dims)
 
 
-def tiled_max_pool_input_gradient(y: Value, slices: Sequence[Value], signs: Value, dy: Value,
-                                  dims, window) -> Value:
-    """The gradient of layers.MaxPool with respect to its input, whose shape is `dims`.
+def tiled_max_pool_input_gradient(x: Value, signs: Value, y: Value, dy: Value, window) -> Value:
+    """The gradient of layers.MaxPool with respect to its input x.
 
-    The place of the first maximum decides, window by window. With an axis a place, the spreading
-    is one element-wise operation: (n, i, 1, j, 1, c) against the places (rows, 1, columns, 1).
+    The first maximum takes it, as above. With an axis a place, the spreading is one element-wise
+    operation: (n, i, 1, j, 1, c) against the places' ranks (rows, 1, columns, 1).
     """
-    names = indices("S", len(slices))
     rows, columns = window
-    # Each comparison reads the one before, so that they all fuse; see add_line.
-    comparisons, first = "Y0 = Y;", f"{len(slices) - 1}.0"
-    for place, name in enumerate(names[:-1]):
-        comparisons += f"B{place} = ({name} == Y{place}); Y{place + 1} = (B{place} ? Y : Y);"
-    for place in reversed(range(len(slices) - 1)):
-        first = f"(B{place} ? {place}.0 : {first})"
-    places = np.arange(len(slices), dtype=convert_pml_dtype_to_np(y.shape.dtype))
+    ranks = np.arange(rows * columns, 0, -1, dtype=convert_pml_dtype_to_np(y.shape.dtype))
     return kernel(
         "TiledMaxPoolInputGradient",
-        f"""function (Y[N, I, J, C], G, {listed(*names)}, Signs, Places) -> (O) {{
-                {comparisons}
-                First = {first};
+        f"""function (X[N, H, W, C], Signs, Y[N, I, J, C], G, R[A, B], Places) -> (O) {{
+                Z = Signs * Y;
+                First[n, j, i, c : N, I, J, C] =
+                    >(X[n, {rows}*j + y, {columns}*i + x, c] == Z[n, j, i, c] ? R[y, x]);
                 F = reshape(First, N, I, 1, J, 1, C);
                 D = reshape(G * Signs, N, I, 1, J, 1, C);
                 M = D * (F == Places ? 1.0 : 0.0);
-                O = reshape(M, N, {rows} * I, {columns} * J, C);
+                O = reshape(M, N, H, W, C);
             }}""",
-        {"Y": y, "G": dy, **dict(zip(names, slices)), "Signs": signs,
-         "Places": constant(places.reshape(rows, 1, columns, 1))}, dims)
+        {"X": x, "Signs": signs, "Y": y, "G": dy, "R": constant(ranks.reshape(rows, columns)),
+         "Places": constant(ranks.reshape(rows, 1, columns, 1))}, x.shape.dims)
 
 
 def one_channel_conv_kernel_gradient(x: Value, dy: Value, dims) -> Value:

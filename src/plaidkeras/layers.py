@@ -17,7 +17,7 @@ from plaidkeras.function import Function
 from plaidkeras.gradients import gradients
 from plaidkeras.graph import PhaseSwitch, compose, kernel, kind
 from plaidkeras.kernels import (channel_sizes, channel_sum_code, constant, indices, listed,
-                                rows_per_channel, strided_slice, transpose)
+                                rows_per_channel, transpose)
 
 
 stock = {}  # PlaidML's own functions, for what ours do not cover
@@ -54,7 +54,7 @@ class Normalization(Operation):
                     Shift = Beta - M * Scale;
                     S[c : C] = =(Scale[c]);
                     T[c : C] = =(Shift[c]);
-                    O = X * S + T;
+                    O = T + X * S;
                 }}""",
             [("X", x), ("M", mean), ("V", variance), ("Gamma", gamma), ("Beta", beta)],
             [("O", x.shape)])
@@ -310,24 +310,21 @@ def _channels_last(x, function):
 class MaxPool(Operation):
     """A 2-D max pool of signs * x, channels last, whose windows tile the image without overlap.
 
-    It is the largest of its slices, one for each place of a window. They are operands, so that
-    forward and backward share them; what depends on x through them is part of its rule. signs
-    (c,) holds 1 and -1.
+    signs (c,) holds 1 and -1. The channel has the first index in the alphabet, which such a loop
+    runs innermost.
     """
 
     def __init__(self, x, signs, window):
         self.window = tuple(window)
         rows, columns = self.window
         n, height, width, channels = x.shape.dims
-        diagonal = signs * constant(np.eye(channels, dtype=K.dtype(x)))
-        slices = [strided_slice(x, diagonal, self.window, (row, column))
-                  for row in range(rows) for column in range(columns)]
-        names = indices("S", len(slices))
-        largest = functools.reduce(lambda a, b: f"max({a}, {b})", names)
-        super().__init__(f"function (X, Signs, {listed(*names)}) -> (O) {{ O = {largest}; }}",
-                         [("X", x), ("Signs", signs), *zip(names, slices)],
-                         [("O", Shape(x.shape.dtype,
-                                      (n, height // rows, width // columns, channels)))])
+        super().__init__(
+            f"""function (X[N, H, W, C], Signs[C]) -> (O) {{
+                    O[n, j, i, c : N, {height // rows}, {width // columns}, C] =
+                        >(X[n, {rows}*j + y, {columns}*i + x, c] * Signs[c]),
+                        y < {rows}, x < {columns};
+                }}""", [("X", x), ("Signs", signs)],
+            [("O", Shape(x.shape.dtype, (n, height // rows, width // columns, channels)))])
 
 
 @_in_both_phases
@@ -338,16 +335,15 @@ def pool(x, pool_size, strides=None, padding="valid", data_format=None, pool_mod
         return _channels_last(x, lambda last: pool(last, pool_size, strides, padding,
                                                     "channels_last", pool_mode))
     *spatial, channels = x.shape.dims[1:]
-    # Both ways that follow cost a product with a channels x channels matrix.
-    if (on_cpu() and all(isinstance(dim, int) for dim in spatial)
-            and channels <= convolutions.LARGEST):
+    if on_cpu() and all(isinstance(dim, int) for dim in spatial):
         tiles = (tuple(strides) == tuple(pool_size)
                  and all(dim % size == 0 for dim, size in zip(spatial, pool_size)))
         if pool_mode == "max" and tiles and x.shape.ndims == 4:
             if _normalization(x):
                 return _pool_of_normalized(_normalization(x), pool_size)
             return MaxPool.function(x, constant(np.ones(channels, K.dtype(x))), pool_size)
-        if pool_mode == "avg":
+        # It costs a product with a channels x channels matrix.
+        if pool_mode == "avg" and channels <= convolutions.LARGEST:
             return convolutions.mean_pool(x, pool_size, strides, padding)
     return stock["pool"](x, pool_size, strides, padding, data_format, pool_mode)
 

@@ -414,14 +414,11 @@ def pool(op, g):
 
 @rule("MaxPool", "X")
 def max_pool(op, g):
-    x, signs, *slices = op.operands.values()
-    return kernels.tiled_max_pool_input_gradient(
-        op.sole_output(), slices, signs, g, x.shape.dims, op.window)
+    x, signs = op.operands.values()
+    return kernels.tiled_max_pool_input_gradient(x, signs, op.sole_output(), g, op.window)
 
 
-# The way through the slices is part of the gradient for X; signs do not move. An operand's own
-# line goes first.
-RULES["MaxPool", ...] = ZERO
+RULES["MaxPool", "Signs"] = ZERO
 
 
 # Normalization, over the last axis; see layers.py
