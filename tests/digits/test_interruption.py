@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from digits import launch
@@ -57,7 +58,7 @@ class Workplace:
             os.killpg(process.pid, signal.SIGINT)
         else:
             os.kill(process.pid, {"kill -9": signal.SIGKILL, "SIGTERM": signal.SIGTERM}[how])
-        said, complained = process.communicate(timeout=60)
+        said, complained = process.communicate(timeout=300)
         if process.returncode == 1:
             assert complained.startswith("error: ") and complained.count("\n") == 1, complained
         for _ in range(100):
@@ -109,12 +110,12 @@ def test_killed_after_its_second_epoch_a_build_goes_on_to_the_same_result(tmp_pa
         if line.startswith("Fit, epoch 2 of 6"):
             break
     second = workplace.start()  # while the first one is at work
-    _, complained = second.communicate(timeout=60)
+    _, complained = second.communicate(timeout=300)
     assert second.returncode == 1
     assert complained == (f"error: {workplace.folder / 'site'}: another build of this site is going "
                           "on; wait for its end, or choose another folder with --output.\n")
     third = workplace.start("train")
-    assert third.communicate(timeout=60)[1] == (
+    assert third.communicate(timeout=300)[1] == (
         "error: runs: another training is going on there; wait for its end, or give this one "
         "another folder with --runs\n")
     workplace.kill(process, "kill -9")
@@ -141,6 +142,47 @@ def test_a_training_anew_that_fails_leaves_the_finished_run(tmp_path, tiny):
 
 
 @pytest.mark.slow
+def test_a_device_that_vanishes_is_told_and_the_next_build_goes_on(tmp_path, tiny):
+    """PlaidML's native code aborts when its device is lost."""
+    workplace = Workplace(tmp_path / "place", tiny.data)
+    process = workplace.start()
+    for line in process.stdout:
+        if line.startswith("Fit, epoch 1 of 6"):
+            break
+    for child in children(process.pid):
+        os.kill(child, signal.SIGABRT)
+    _, complained = process.communicate(timeout=300)
+    assert process.returncode == 1 and complained.count("\n") == 1
+    assert complained.startswith("error: the training process on llvm_cpu.0 was ended by SIGABRT; try")
+    [run] = map(Run, (workplace.folder / "runs").glob("*.unfinished"))
+    assert run.record.status == "failed" and "SIGABRT" in run.record.error
+    assert "Going on after epoch" in workplace.finish()
+    expect_same(finished_runs(workplace.folder / "runs")[0], tiny.run)
+
+
+@pytest.mark.slow
+def test_a_training_at_chance_fails_and_who_insists_has_it_told_on_every_page(tmp_path, write_csvs):
+    data = write_csvs(tmp_path / "data", train_rows=160)
+    table = pd.read_csv(data / "train.csv")
+    table.iloc[:, 1:] = 0  # blank images have nothing to be learned from
+    table.to_csv(data / "train.csv", index=False)
+    workplace = Workplace(tmp_path / "place", data)
+    given = ["--epochs", "3", "--refit-epochs", "0", "--batch-size", "40"]
+    process = workplace.start("build", *given)
+    _, complained = process.communicate(timeout=300)
+    assert process.returncode == 1 and complained.count("\n") == 1
+    assert "no better than guessing" in complained and "--insist" in complained
+    [run] = map(Run, (workplace.folder / "runs").glob("*.unfinished"))
+    assert run.record.status == "failed" and not (workplace.folder / "site").exists()
+
+    assert "Warning: the training accuracy is" in workplace.finish("build", *given, "--insist")
+    [run] = finished_runs(workplace.folder / "runs")
+    assert any("no better than guessing" in warning for warning in run.record.warnings)
+    for page in (workplace.folder / "site").glob("*.html"):
+        assert "This training went wrong:" in page.read_text(), page
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can mount")
 def test_a_full_disk_is_one_message_and_the_next_build_goes_on(tmp_path, tiny):
     runs = tmp_path / "place" / "runs"
@@ -151,7 +193,7 @@ def test_a_full_disk_is_one_message_and_the_next_build_goes_on(tmp_path, tiny):
         pytest.skip("a small disk cannot be mounted here")
     try:
         process = workplace.start()
-        _, complained = process.communicate(timeout=120)
+        _, complained = process.communicate(timeout=300)
         assert process.returncode == 1
         assert "cannot be written (No space left on device); free some space" in complained
         assert complained.count("\n") == 1 and "Traceback" not in complained

@@ -178,3 +178,65 @@ def test_a_loss_that_is_no_number_ends_the_training(on_plaidml):
         print(json.dumps("trained on"))
     except TrainingFault as error:
         print(json.dumps(str(error)))""")
+
+
+WRONG_LOOP = SMALL_LOOP + """
+    import tempfile
+    from digits.run import RunWriter
+    from plaidkeras import state
+
+    def poison(progress):  # as a driver does that forgets the network in the midst of an epoch
+        if (progress["epoch"], progress["batch"]) == (2, 1):
+            model.set_weights([np.full_like(array, np.nan) for array in model.get_weights()])
+
+    def wrong_loop(insist):
+        reporter = Reporter(lambda progress: poison(progress), 2, 2)
+        reporter._tell_now_and_then = reporter.tell
+        return TrainingLoop(model, images, labels, 8, RunWriter(tempfile.mkdtemp()), reporter, insist)
+"""
+
+
+def test_who_insists_gets_the_results_of_the_epoch_before_the_loss_was_lost(on_plaidml):
+    finite, epochs, warnings = on_plaidml(WRONG_LOOP + """
+    loop = wrong_loop(insist=True)
+    probabilities = loop.run("fit", 3, np.arange(13), np.arange(5))
+    print(json.dumps([bool(np.isfinite(probabilities).all()), len(loop.history), loop.warnings]))""")
+    assert finite and epochs == 1
+    [warning] = warnings
+    assert warning.startswith("the loss became nan in epoch 2 of the fit, batch 2 of 2")
+    assert warning.endswith("These are the results of the epoch before")
+
+
+# Accuracy at chance: every image is blank, so that there is nothing to learn
+
+BLANK = """
+    images = np.zeros((200, 28, 28), np.uint8)
+    labels = np.arange(200) % 10
+    class Loop(TrainingLoop):
+        def _save_checkpoint(self): pass
+    def run(insist, epochs, judged, labels=labels):
+        loop = Loop(model, images, labels, 8, Writer(), Reporter(lambda **said: None, 2, 2), insist)
+        try:
+            loop.run("fit", epochs, np.arange(len(labels)), np.arange(judged))
+            return loop.warnings
+        except TrainingFault as fault:
+            return str(fault)
+"""
+
+
+def test_accuracy_at_chance_is_told_from_the_third_epoch_on_if_enough_rows_were_judged(on_plaidml):
+    early, late, insisted, few = on_plaidml(SMALL_LOOP + BLANK + """
+    print(json.dumps([run(False, 2, 100), run(False, 3, 100), run(True, 3, 100),
+                      run(False, 3, 99, labels[:99])]))""")
+    assert early == [] and few == []
+    assert late.startswith("the training accuracy is ")
+    assert "after epoch 3 of the fit, no better than guessing (10.0%)" in late
+    assert "--insist" in late and "llvm_cpu.0" in late
+    assert [line.split(" is ")[0] for line in insisted] == [
+        "the training accuracy", "the validation accuracy"]
+
+
+def test_accuracy_above_chance_is_no_fault(on_plaidml):
+    assert on_plaidml(SMALL_LOOP + BLANK + """
+    images[np.arange(200), labels] = 255  # a line at the height of the label
+    print(json.dumps(run(False, 4, 200)))""") == []
