@@ -144,7 +144,7 @@ examples:
     notes = _command(commands, "notes", "copy the texts of the pages to notes/, to edit them", """\
 Copies the Markdown text at the head of each page to notes/. Texts there win over the built-in
 ones; files that exist are never overwritten. A text may name figures of the run, such as
-{{ accuracy }}.
+{{ accuracy }}, and choose by them: {% if errors == "0" %} ... {% endif %}. HTML comes out as text.
 
 examples:
   python -m report notes
