@@ -29,7 +29,7 @@ from digits.run import (FAILED, FINISHED, TRAINING, DataFacts, Record, Run, RunE
 
 # Counted up when a change of the code makes a training come out otherwise: old runs are then
 # trained anew rather than taken for what the present code would do.
-CODE_VERSION = 2
+CODE_VERSION = 3
 
 Report = Callable[[Union[str, Progress]], None]
 
