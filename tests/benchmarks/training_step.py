@@ -38,14 +38,22 @@ def main():
     if not options.stock_steps:
         engines.remove("stock")
     compare(engines, options)
-    print("\nmilliseconds a step, and images a second, by batch size")
+    print("\nby batch size: milliseconds a step, images a second trained and predicted")
+    best = {}
     for batch_size in BATCH_SIZES:
         workers = {engine: Worker(engine, batch_size) for engine in engines if engine != "stock"}
-        medians = take_turns(workers, "step", max(3, options.steps * 64 // batch_size))
+        turns = max(3, options.steps * 64 // batch_size)
+        step = take_turns(workers, "step", turns)
+        predict = take_turns(workers, "predict", turns)
         print(f"  {batch_size:4}" + "".join(
-            f"   {engine} {1000 * seconds:5.0f} ms {batch_size / seconds:4.0f}/s"
-            for engine, seconds in medians.items()), flush=True)
+            f"   {engine} {1000 * step[engine]:5.0f} ms {batch_size / step[engine]:4.0f} "
+            f"{batch_size / predict[engine]:5.0f}" for engine in workers), flush=True)
         stop(workers)
+        for engine in workers:
+            best[engine] = max(best.get(engine, 0), batch_size / predict[engine])
+    if "torch" in best:
+        print(f"prediction, each at its best: ours {best['ours']:.0f} images/s, "
+              f"{best['ours'] / max(best[engine] for engine in PYTORCH):.2f} of PyTorch's")
     print("\nwhere a step of ours spends its time: milliseconds more for each layer's part\n"
           "  layer      forward  backward")
     worker = Worker("ours", options.batch_size)

@@ -8,7 +8,7 @@ from keras import layers as kl
 from torch_reference import (close, convolved, depthwise_convolved, first, last, normalized, pooled,
                              tensor, torch, transposed_convolved)
 
-pytestmark = pytest.mark.filterwarnings("error:plaidkeras has no gradient rule")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("error:plaidkeras has no gradient rule")]
 
 
 def agrees(layer, reference, *shapes, phase=0):

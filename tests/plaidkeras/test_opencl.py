@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow  # the simulator takes its time
+
 LIBRARY = Path("/usr/lib/oclgrind/liboclgrind-rt-icd.so")
 DEVICE = "opencl_oclgrind_oclgrind_simulator.0"
 
