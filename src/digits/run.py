@@ -20,8 +20,6 @@ import csv
 import io
 import json
 import os
-import zipfile
-import zlib
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -304,8 +302,9 @@ def _reading(path: Path) -> Iterator[Path]:
         yield path
     except FileNotFoundError:
         raise RunError(f"{path}: not found; is {path.parent} a finished run?") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, csv.Error,
-            zipfile.BadZipFile, zlib.error, RecursionError, MemoryError, OverflowError) as error:
+    except RunError:
+        raise
+    except Exception as error:  # readers of a stranger's bytes raise what they like, even TokenError
         raise RunError(f"{path}: damaged ({_short(error)}); delete {path.parent} and train "
                        "again") from None
 

@@ -97,15 +97,15 @@ def preview(arrays: Dict[str, np.ndarray], train_rows: int, test_rows: int) -> N
     first, most = len(np.atleast_1d(arrays["first_images"])), train_rows - 1
     _array(arrays, "train_head", (min(5, train_rows), 785), 255)
     _array(arrays, "test_head", (min(5, test_rows), 784), 255)
-    _array(arrays, "first_images", (min(64, train_rows), *images), 255)
+    _images(arrays, "first_images", (min(64, train_rows), *images))
     _array(arrays, "first_labels", (first,), 9)
-    _array(arrays, "class_images", (10, None, *images), 255)
+    _images(arrays, "class_images", (10, None, *images))
     examples = arrays["class_images"].shape[1]
     _expect(examples <= MOST_EXAMPLES, "number of examples", examples)
-    _array(arrays, "class_means", (10, *images), 255)
+    _images(arrays, "class_means", (10, *images))
     _array(arrays, "train_labels", (train_rows,), 9)
     _array(arrays, "validation_rows", (None,), most)
-    _array(arrays, "validation_images", (judged, *images), 255)
+    _images(arrays, "validation_images", (judged, *images))
     _array(arrays, "validation_labels", (judged,), 9)
     _expect(len(set(arrays["validation_rows"].tolist())) == judged < train_rows,
             "number of validation rows", judged)
@@ -135,12 +135,17 @@ def activations(arrays: Dict[str, np.ndarray], shapes: Dict[str, tuple], train_r
     _array(arrays, "rows", (shown,), train_rows - 1)
     _expect(len(set(arrays["rows"].tolist())) == shown, "rows", arrays["rows"])
     _array(arrays, "labels", (shown,), 9)
-    _array(arrays, "images", (shown, 28, 28), 255)
+    _images(arrays, "images", (shown, 28, 28))
     names = [name for name in arrays if name not in ("rows", "labels", "images")]
     _expect(names, "number of layers", 0)
     for name in names:
         _expect(name in shapes, "name of a layer", name)
         _array(arrays, name, (shown, *shapes[name]), math.inf, "f", least=-math.inf)
+
+
+def _images(arrays: Dict[str, np.ndarray], name: str, shape: tuple) -> None:
+    _array(arrays, name, shape, 255)
+    _expect(arrays[name].dtype == np.uint8, f"type of {name}", arrays[name].dtype)
 
 
 def _array(arrays: Dict[str, np.ndarray], name: str, shape: tuple, most: float, kinds: str = "iu",
