@@ -251,13 +251,15 @@ def test_what_is_published_works_in_a_browser_under_a_sub_path(repository, brows
         page.on("response", lambda response: wrong.append(response.url) if response.status >= 400
                 or not response.url.startswith(top) else None)
         page.on("requestfailed", lambda request: wrong.append(request.url))
-        page.goto(top)
+        page.goto(top, wait_until="networkidle")  # else leaving the page ends its requests
         links = page.eval_on_selector_all("header nav a", "links => links.map(link => link.href)")
         assert len(links) == 10
         for link in links:
-            page.goto(link)
-            page.evaluate("[...document.images].forEach(image => image.loading = 'eager')")
-            page.wait_for_load_state("networkidle")
+            page.goto(link, wait_until="networkidle")
+            page.evaluate("""() => Promise.all([...document.images].map(image => {
+                image.loading = 'eager';
+                return image.decode();
+            }))""")
         for download in (place / "ada" / "digits" / "downloads").iterdir():
             assert page.request.get(f"{top}downloads/{download.name}").ok
         page.close()
