@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+import threading
 from importlib import import_module
 from pathlib import Path
 from typing import List, Optional
@@ -26,6 +27,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """Run one command; every expected failure is one message on stderr and an exit code."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)
+    python_ignores, sys.unraisablehook = sys.unraisablehook, _ask_again
     try:
         import_module(f"report.commands.{options.command}").run(options)
         return 0
@@ -36,10 +38,21 @@ def main(arguments: Optional[List[str]] = None) -> int:
         return _failed(error)
     except errors_for_people() as error:
         return _failed(error)
+    finally:
+        sys.unraisablehook = python_ignores
 
 
 def _stop(number, _frame):
     raise KeyboardInterrupt(number)  # what Ctrl-C raises too: all ends are tidy
+
+
+def _ask_again(ignored):
+    """A Ctrl-C that meets a finalizer is ignored by Python: it comes again when that is done."""
+    if issubclass(ignored.exc_type, KeyboardInterrupt):
+        threading.Timer(0.01, signal.pthread_kill,
+                        (threading.main_thread().ident, signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(ignored)
 
 
 def _failed(error: Exception) -> int:

@@ -136,3 +136,23 @@ def test_every_command_explains_itself_with_examples(command, capsys):
         cli.main([command, "--help"])
     assert done.value.code == 0
     assert f"python -m report {command}" in capsys.readouterr().out
+
+
+def test_an_interrupt_that_meets_a_finalizer_is_not_lost():
+    program = """
+import signal, time
+from report import cli
+
+class Finalized:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def run(options):
+    Finalized()
+    time.sleep(20)
+
+cli.import_module = lambda name: type("command", (), {"run": run})
+raise SystemExit(cli.main(["doctor"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=15)
+    assert (done.returncode, done.stderr) == (130, "\nStopped.\n")
