@@ -25,7 +25,7 @@ def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -
     pages = _pages(plans, studied, notes_folder)
     site = _site(settings, studied, pages[:-1])
     bundle = Bundle({"run": run.record.fingerprint, "sources": sources.fingerprint(),
-                     "notes": sources.of_notes(notes_folder)})
+                     "notes": sources.of_notes(notes_folder), "base_url": settings.base_url})
     bundle.add_folder(ASSETS)
     bundle.add(".nojekyll", b"")  # else GitHub Pages would run the site through Jekyll
     _render_pages(bundle, site, plans, pages, studied)

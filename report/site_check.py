@@ -58,10 +58,14 @@ def faults(site: Path, run) -> Iterator[str]:
     yield from _names_and_sizes(site, files)
     pages = {name: Markup(path.read_text(encoding="utf-8", errors="replace"))
              for name, path in files.items() if name.endswith(".html")}
+    # Shown at any depth of the address that was not found, this page alone names its own site's.
+    top = read_marker(site)["made_from"].get("base_url", "").rstrip("/") + "/"
     for name in files:
         references = (pages[name].references if name in pages else
                       _of_style(files[name]) if name.endswith(".css") else [])
         for reference in references:
+            if name == "404.html" and top != "/" and reference.address.startswith(top):
+                reference = Reference(reference.address[len(top):], reference.fetched)
             yield from _faults_of(site, name, reference, files, pages)
     if "404.html" not in files:
         yield f"{site}/404.html: is missing; build the site again"

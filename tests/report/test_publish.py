@@ -43,6 +43,17 @@ def test_a_built_site_has_no_fault(built, capsys):
     assert "site: whole, and fit to be published." in capsys.readouterr().out
 
 
+def test_the_page_for_missing_addresses_may_name_its_own_site_s_address(built, capsys):
+    (built / "report.toml").write_text('[report]\nbase_url = "https://ada.example/digits"\n')
+    assert cli.main(["render"]) == 0
+    page = built / "site" / "404.html"
+    assert 'href="https://ada.example/digits/style.css"' in page.read_text()
+    assert cli.main(["check"]) == 0, capsys.readouterr()
+    edit(page, "https://ada.example/digits/style.css", "https://eve.example/digits/style.css")
+    assert cli.main(["check"]) == 1
+    assert "fetches 'https://eve.example/digits/style.css' from elsewhere" in capsys.readouterr().out
+
+
 def edit(path, old, new):
     text = path.read_text()
     assert old in text
