@@ -1,5 +1,7 @@
 """The made site in a real Chromium, opened from its folder."""
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -87,19 +89,24 @@ def test_the_first_tab_stop_skips_to_the_content(visit):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
-    assert page.url.endswith("#content")
+    expect(page).to_have_url(re.compile("#content$"))
 
 
-def shown(page) -> list:
-    return page.locator(".mistakes li:visible .mark").all_inner_texts()
+def expect_shown(page, *marks) -> None:
+    expect(page.locator(".mistakes li:visible .mark")).to_have_text(list(marks),
+                                                                    use_inner_text=True)
+
+
+def expect_all_five_shown(page) -> None:
+    expect(page.locator(".mistakes li:visible .mark")).to_have_count(5)
 
 
 def test_a_cell_of_the_confusion_matrix_leads_to_exactly_its_images(visit):
     page = visit("results")
     page.locator(".matrix a[href*='true-4-as-9']").click()
     page.wait_for_load_state()
-    assert shown(page) == ["9 4", "9 4"]
-    assert page.locator("output").inner_text() == "2 of 5 are shown"
+    expect_shown(page, "9 4", "9 4")
+    expect(page.locator("output")).to_have_text("2 of 5 are shown")
     expect(page.locator("form.filters")).to_be_in_viewport()
 
 
@@ -116,23 +123,24 @@ def test_the_filters_work_by_keyboard_and_are_in_the_address(visit):
     for _ in "any", 0, 1, 2, 3:
         page.keyboard.press("ArrowDown")
     expect(page.locator("output")).to_have_text("2 of 5 are shown")
-    assert shown(page) == ["9 4", "9 4"] and page.url.endswith("#true-4-as-any")
+    expect_shown(page, "9 4", "9 4")
+    expect(page).to_have_url(re.compile("#true-4-as-any$"))
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     for _ in 0, 50, 70:
         page.keyboard.press("ArrowDown")
     expect(page.locator("output")).to_have_text("1 of 5 are shown")
-    assert shown(page) == ["9 4"]
+    expect_shown(page, "9 4")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("output")).to_have_text("All 5 are shown")
-    assert len(shown(page)) == 5
+    expect_all_five_shown(page)
 
 
 def test_a_filter_in_the_address_is_taken_up(visit, made_site):
     page = visit("mistakes")
     page.goto((made_site / "mistakes.html").as_uri() + "#true-any-as-4")
-    assert shown(page) == ["4 9"]
+    expect_shown(page, "4 9")
 
 
 def test_each_image_has_its_permanent_link(visit, made_site):
@@ -141,7 +149,7 @@ def test_each_image_has_its_permanent_link(visit, made_site):
     link = page.locator("li[data-true='3'] figcaption a").get_attribute("href")
     page.goto((made_site / "mistakes.html").as_uri() + link)
     expect(page.locator(link)).to_be_in_viewport()
-    assert len(shown(page)) == 5
+    expect_all_five_shown(page)
 
 
 def test_the_reader_chooses_a_digit(visit):
