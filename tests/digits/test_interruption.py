@@ -244,4 +244,4 @@ def test_killed_at_random_moments_nothing_is_lost(tmp_path, tiny):
         workplace.expect_all_whole(site_made)
     workplace.finish("build", "--force")
     expect_same(finished_runs(workplace.folder / "runs")[-1], expected)
-    assert resumed and (ended or MOMENTS < 60), (ended, resumed)
+    assert MOMENTS < 60 or resumed and ended, (ended, resumed)
