@@ -46,7 +46,7 @@ class Reference:
 
 def faults(site: Path, run) -> Iterator[str]:
     """What is wrong with a site that is to show `run`. The site is only read."""
-    files = {}
+    marker, files = read_marker(site), {}
     for path in sorted(site.rglob("*")):
         if path.is_symlink():
             yield f"{path}: is a symbolic link, which a published site cannot hold; delete it"
@@ -54,12 +54,12 @@ def faults(site: Path, run) -> Iterator[str]:
             files[path.relative_to(site).as_posix()] = path
         elif not path.is_dir():
             yield f"{path}: is a pipe or a device, which a published site cannot hold; delete it"
-    yield from _unlike_what_was_built(site, files)
+    yield from _unlike_what_was_built(site, marker["files"], files)
     yield from _names_and_sizes(site, files)
     pages = {name: Markup(path.read_text(encoding="utf-8", errors="replace"))
              for name, path in files.items() if name.endswith(".html")}
     # Shown at any depth of the address that was not found, this page alone names its own site's.
-    top = read_marker(site)["made_from"].get("base_url", "").rstrip("/") + "/"
+    top = marker["made_from"].get("base_url", "").rstrip("/") + "/"
     for name in files:
         references = (pages[name].references if name in pages else
                       _of_style(files[name]) if name.endswith(".css") else [])
@@ -72,8 +72,9 @@ def faults(site: Path, run) -> Iterator[str]:
     yield from _another_submission(site, files, run)
 
 
-def _unlike_what_was_built(site: Path, files: Dict[str, Path]) -> Iterator[str]:
-    for name, expected in read_marker(site)["files"].items():
+def _unlike_what_was_built(site: Path, built: Dict[str, str],
+                           files: Dict[str, Path]) -> Iterator[str]:
+    for name, expected in built.items():
         if name not in files:
             yield f"{site / name}: is missing; build the site again"
         elif hashlib.sha256(files[name].read_bytes()).hexdigest() != expected:

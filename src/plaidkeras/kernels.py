@@ -7,8 +7,9 @@ PlaidML hands a contraction to its matrix kernels (LIBXSMM) only if it has the f
 where m is the last index of C and B, and k the last of A. Everything else runs element by
 element, a hundred times slower. PlaidML's own gradients of convolutions and matrix products miss
 the form by the order of their indices; a transposed copy of one operand restores it, and its
-cost is small against what it saves. Loops run in the alphabetical order of the index names,
-the last innermost. On other devices PlaidML's own gradients of these operations are used.
+cost is small against what it saves. Loops run in the alphabetical order of the index names: the
+last innermost, but where a contraction is split between the cores, as copies are, the first. On
+other devices PlaidML's own gradients of these operations are used.
 """
 
 import functools
@@ -199,13 +200,6 @@ def channel_sizes(x: Value) -> str:
 def rows_per_channel(x: Value) -> str:
     """Tile code for how many elements of x there are a channel."""
     return "(" + " * ".join(indices("A", x.shape.ndims - 1)) + ")"
-
-
-def divide_by_rows(vector: Value, x: Value) -> Value:
-    """vector (c,) over the number of elements that x (..., c) has a channel."""
-    return kernel("DivideByRows", f"function (V, X[{channel_sizes(x)}]) -> (O) "
-                                  f"{{ O = V / {rows_per_channel(x)}; }}",
-                  {"V": vector, "X": x}, vector.shape.dims)
 
 
 def sum_to_channels(x: Value) -> Value:

@@ -59,6 +59,10 @@ class Normalization(Operation):
             [("X", x), ("M", mean), ("V", variance), ("Gamma", gamma), ("Beta", beta)],
             [("O", x.shape)])
 
+    def scale(self):
+        """What x is multiplied by, as a value of its own: (c,)."""
+        return self.operands["Gamma"] / K.sqrt(self.operands["V"] + self.epsilon)
+
 
 class ChannelMean(Operation):
     """The mean of x (..., c) over all axes but the last: (c,)."""
@@ -276,8 +280,8 @@ def _conv_of_normalized(normalization, kernel, *arguments):
     No normalized tensor is written or read, and the gradients of mean and variance come from
     those of the weights instead of sums over the tensor.
     """
-    x, mean, variance, gamma, beta = normalization.operands.values()
-    scale = gamma / K.sqrt(variance + normalization.epsilon)
+    x, mean, _, _, beta = normalization.operands.values()
+    scale = normalization.scale()
     shift = beta - scale * mean
     bias = K.sum(kernel * K.expand_dims(shift, 1), axis=list(range(kernel.shape.ndims - 1)))
     # The bias goes first: what is made between a convolution and its sum would keep them apart.
@@ -355,7 +359,7 @@ def _pool_of_normalized(normalization, window):
     largest -x.
     """
     x, mean, variance, gamma, beta = normalization.operands.values()
-    scale = gamma / K.sqrt(variance + normalization.epsilon)
+    scale = normalization.scale()
     signs = kernel("Signs", "function (I) -> (O) { O = (I < 0.0 ? -1.0 : 1.0); }", {"I": scale},
                    scale.shape.dims)
     return Normalization.function(MaxPool.function(x, signs, window), mean * signs, variance,

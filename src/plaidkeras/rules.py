@@ -471,7 +471,8 @@ def normalization_beta(op, g):
 
 @rule("ChannelMean", "X")
 def channel_mean(op, g):
-    x, shift = op.operands["X"], kernels.divide_by_rows(g, op.operands["X"])
+    x = op.operands["X"]
+    shift = g / kernels.count(x, range(x.shape.ndims - 1))
     return Line(x, kernels.filled_like(shift, 0.0), shift)
 
 
@@ -479,7 +480,7 @@ def channel_mean(op, g):
 def channel_variance(op, g):
     """2 / n * (x - mean) * g; deviations from a mean sum to zero, so the mean has no part."""
     x, mean = op.operands.values()
-    slope = kernels.divide_by_rows(2.0 * g, x)
+    slope = 2.0 * g / kernels.count(x, range(x.shape.ndims - 1))
     return Line(x, slope, -slope * mean)
 
 
