@@ -22,7 +22,7 @@ def install(device: Optional[str] = None) -> Device:
     Returns the device with the reason for its choice. Raises DeviceError if it is not there, and
     RuntimeError if keras was imported first. A second call changes nothing.
     """
-    from plaidkeras import allocator, compat, primes
+    from plaidkeras import allocator, compat, passes
     from plaidkeras.device import CPU, choose, configure
 
     allocator.keep_freed_memory()
@@ -32,8 +32,8 @@ def install(device: Optional[str] = None) -> Device:
     compat.install_backend()
     logging.getLogger("plaidml").setLevel(logging.WARNING)
     chosen = choose(device)
-    if not primes.leave_as_they_are() and chosen.id == CPU:
-        warnings.warn(primes.DANGER, RuntimeWarning, stacklevel=2)
+    if not passes.mend() and chosen.id == CPU:
+        warnings.warn(passes.DANGER, RuntimeWarning, stacklevel=2)
 
     # These need a Keras that can be imported.
     from plaidkeras import graph, layers, optimizers, prediction, seeds

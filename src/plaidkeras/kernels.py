@@ -296,7 +296,7 @@ def conv_kernel_gradient(x: Value, dy: Value, dims, dilation, padding, strides=N
         f"  T[{listed(*copy)} : {listed(*ranges)}] = =(X[n, {listed(*x_at)}, c]);"
         f"  P[g, {listed(*a)}, c, d : (N + {GROUP - 1}) / {GROUP}, {listed(*window)}, C, D] ="
         f"    +(T[{listed(*place)}] * G[{image}, {listed(*i)}, d]), r < {GROUP};"
-        f"  O[{listed(*a)}, c, d : {listed(*window)}, C, D] = +(P[g, {listed(*a)}, c, d]);"
+        f"  O[{listed(*a)}, c, d : {listed(*window)}, C, D] = +(P[b, {listed(*a)}, c, d]);"
         f"}}", {"X": x, "G": dy}, dims)
 
 
@@ -334,8 +334,8 @@ def tiled_max_pool_input_gradient(x: Value, signs: Value, y: Value, dy: Value, w
         "TiledMaxPoolInputGradient",
         f"""function (X[N, H, W, C], Signs, Y[N, I, J, C], G, R[A, B], Places) -> (O) {{
                 Z = Signs * Y;
-                First[n, j, i, c : N, I, J, C] =
-                    >(X[n, {rows}*j + y, {columns}*i + x, c] == Z[n, j, i, c] ? R[y, x]);
+                First[n, j, i, z : N, I, J, C] =
+                    >(X[n, {rows}*j + y, {columns}*i + x, z] == Z[n, j, i, z] ? R[y, x]);
                 F = reshape(First, N, I, 1, J, 1, C);
                 D = reshape(G * Signs, N, I, 1, J, 1, C);
                 M = D * (F == Places ? 1.0 : 0.0);

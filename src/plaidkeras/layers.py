@@ -324,8 +324,8 @@ class MaxPool(Operation):
         n, height, width, channels = x.shape.dims
         super().__init__(
             f"""function (X[N, H, W, C], Signs[C]) -> (O) {{
-                    O[n, j, i, c : N, {height // rows}, {width // columns}, C] =
-                        >(X[n, {rows}*j + y, {columns}*i + x, c] * Signs[c]),
+                    O[n, j, i, z : N, {height // rows}, {width // columns}, C] =
+                        >(X[n, {rows}*j + y, {columns}*i + x, z] * Signs[z]),
                         y < {rows}, x < {columns};
                 }}""", [("X", x), ("Signs", signs)],
             [("O", Shape(x.shape.dtype, (n, height // rows, width // columns, channels)))])

@@ -1,0 +1,155 @@
+"""Mend the passes of PlaidML's CPU compiler, in the table that the library keeps in memory.
+
+The table is compiled into the library: a Protocol Buffers message, a list of passes, each with a
+name, a kind and settings (tile/targets/cpu/llvm_cpu.jsonnet and tile/codegen/codegen.proto of
+0.7.0). The names are for people only. Left out, they make room for settings, and the table stays
+as long as it is. Two passes change:
+
+`pad` rounds a size that is a prime above 32 up to a multiple of 8, so that it divides into tiles,
+computes into a copy of that size, and copies the wanted rows back. Fused into the product, the
+copying back keeps to no bound: of 37 rows in two tiles of 20, it writes 40. So a last batch of 37,
+97 or 101 rows, or a layer as wide, corrupts the heap. Here it rounds none, and such sizes are
+computed in tiles that divide them, as all others are.
+
+`tile_contract` cuts each contraction into parts for the cores, as finely as it can: copies,
+transposes and pools call a function for each element. Here only products for the matrix kernels
+are cut so, since their parts are large already. All else is cut into tiles that use whole cache
+lines and stay within a core's cache.
+"""
+
+import functools
+import mmap
+import struct
+import sys
+from typing import Iterator, Tuple
+
+UNBOUNDED = 2 ** 32 - 1
+DANGER = ("PlaidML's CPU can crash here at batches, layers and images whose size is a prime above "
+          "32 (37, 41, 43, 47, ...), and this process may not mend it: choose other sizes, such as "
+          "multiples of 8.")
+
+TABLE = b"\x08llvm_cpu\x12\xb8\r\n\xb5\r\n\x07default\x12\xa9\r"  # what lies before its passes
+LENGTH = 1705  # of all passes together, as the last two bytes of TABLE say
+
+
+def _varint(number: int) -> bytes:
+    *low, last = [number >> shift & 0x7F for shift in range(0, max(1, number.bit_length()), 7)]
+    return bytes([*(part | 0x80 for part in low), last])
+
+
+def _field(number: int, content) -> bytes:
+    """A field of a message: of bytes, an int, or a float as a double."""
+    if isinstance(content, bytes):
+        return _varint(number << 3 | 2) + _varint(len(content)) + content
+    if isinstance(content, int):
+        return _varint(number << 3) + _varint(content)
+    return _varint(number << 3 | 1) + struct.pack("<d", content)
+
+
+def _settings(kind: bytes, *fields: bytes) -> bytes:
+    """All of a pass but its name: Pass.pass."""
+    url = _field(1, b"type.vertex.ai/vertexai.tile.codegen.proto." + kind)
+    return _field(2, url + _field(2, b"".join(fields)))
+
+
+def _tile(blocks: bytes, *fields: bytes, cache_line_cost: float, split_factor: float) -> bytes:
+    """An AutotilePass over the blocks with a tag. Of all tiles whose sides are powers of two, or
+    a whole axis, it takes the one with the lowest
+
+        (1 + cost * cache lines that it meets) / elements + split_factor * log2(tiles)
+    """
+    return _settings(
+        b"AutotilePass", _field(1, blocks), *fields, _field(2, b"contract_outer"),
+        _field(2, b"kernel"), _field(2, b"cpu_thread"), _field(3, b"contract_inner"),
+        _field(4, 1), _field(14, cache_line_cost / 64), _field(15, cache_line_cost / 64),
+        _field(17, 64), _field(21, 0), _field(29, split_factor))
+
+
+NOT_MAC = _field(36, b"mac")  # "mac" is the tag of products for the matrix kernels
+MENDED = {
+    b"mlir_nop": [],  # does nothing, and makes room
+    b"pad": [_settings(b"PadPass", _field(1, b"main"), _field(2, UNBOUNDED))],
+    b"tile_contract": [
+        _tile(b"mac", cache_line_cost=0.0, split_factor=-100.0),
+        _tile(b"contraction", NOT_MAC, cache_line_cost=1.0, split_factor=-0.002)],
+}
+
+
+def _passes(table: bytes) -> Iterator[Tuple[bytes, bytes]]:
+    """Name and settings of each pass of a table. Raises IndexError or ValueError if it is none."""
+    def part(message, at, tag):
+        if message[at] != tag:
+            raise ValueError("not a table of passes")
+        length, shift, at = 0, 0, at + 1
+        while message[at] & 0x80:
+            length, shift, at = length | (message[at] & 0x7F) << shift, shift + 7, at + 1
+        length, at = length | message[at] << shift, at + 1
+        return message[at:at + length], at + length
+
+    at = 0
+    while at < len(table):
+        entry, at = part(table, at, 0x0A)
+        name, end = part(entry, 0, 0x0A)
+        yield name, entry[end:]
+
+
+def mended(table: bytes) -> bytes:
+    """PlaidML's table of passes with ours in it, as long as it was.
+
+    Raises IndexError or ValueError if the table is not that of 0.7.0.
+    """
+    passes = dict.fromkeys(MENDED)
+    settings = []
+    for name, own in _passes(table):
+        passes.pop(name, None)
+        settings += MENDED.get(name, [own])
+    if passes:
+        raise ValueError("not PlaidML's own table")
+    first, *others = settings
+    others = b"".join(_field(1, _field(1, b"") + each) for each in others)
+    for length in range(LENGTH):  # of a name that fills the room that is left
+        new = _field(1, _field(1, b" " * length) + first) + others
+        if len(new) == len(table):
+            return new
+    raise ValueError("no room")
+
+
+@functools.lru_cache(maxsize=None)
+def mend() -> bool:
+    """Mend the table of this process; whether primes are safe from then on.
+
+    Call it once PlaidML is imported, before a device is opened. Linux only; PlaidML for Windows
+    fuses no products.
+    """
+    if not sys.platform.startswith("linux"):
+        return sys.platform == "win32"
+    try:
+        with open("/proc/self/maps") as maps, open("/proc/self/mem", "r+b", buffering=0) as memory:
+            segments = [line.split()[:2] for line in maps]
+            return any(_mend_between(memory, *(int(address, 16) for address in ends.split("-")))
+                       for ends, access in segments if access.startswith("rw"))
+    except OSError:  # some containers close their own memory to a process
+        return False
+
+
+def _mend_between(memory, start: int, end: int) -> bool:
+    """Mend the table wherever it lies between two addresses; whether it does."""
+    with mmap.mmap(-1, end - start) as held:  # malloc would keep so large a block
+        try:
+            memory.seek(start)
+            memory.readinto(held)
+        except (OSError, OverflowError):  # gone since the list was made, or not to be read
+            return False
+        found, at = False, held.find(TABLE)
+        while at >= 0:
+            at += len(TABLE)
+            try:
+                new = mended(held[at:at + LENGTH])
+            except (IndexError, ValueError):  # such as this module's own TABLE
+                pass
+            else:
+                memory.seek(start + at)
+                memory.write(new)
+                found = True
+            at = held.find(TABLE, at)
+        return found
