@@ -11,7 +11,7 @@ import plaidml.keras.backend as plaidml_backend
 from plaidml import op, tile
 from plaidml.tile import Operation, Shape, Value
 
-from plaidkeras import convolutions, missing
+from plaidkeras import convolutions, kernels, missing
 from plaidkeras.device import on_cpu
 from plaidkeras.function import Function
 from plaidkeras.gradients import gradients
@@ -252,6 +252,23 @@ class OneChannelConvolution(Operation):
             [("O", Shape(x.shape.dtype, (n, height - rows + 1, width - columns + 1, filters)))])
 
 
+class WideConvolution(Operation):
+    """A valid 2-D convolution of stride 1 whose filters' weights have to be brought together."""
+
+    def __init__(self, x, weights):
+        rows, columns, _, filters = weights.shape.dims
+        n, height, width, _ = x.shape.dims
+        together = kernels.TOGETHER
+        super().__init__(
+            f"""function (I[N, H, W, C], K[A, B, C, D]) -> (O) {{
+                    T[g, a, b, c, d : D / {together}, A, B, C, {together}] =
+                        =(K[a, b, c, {together}*g + d]), d < {together};
+                    O[n, i, j, {together}*g + d : N, H - A + 1, W - B + 1, D] =
+                        +(I[n, i + a, j + b, c] * T[g, a, b, c, d]), d < {together} no_defract;
+                }}""", [("I", x), ("K", weights)],
+            [("O", Shape(x.shape.dtype, (n, height - rows + 1, width - columns + 1, filters)))])
+
+
 @_in_both_phases
 def conv(x, kernel, strides=None, padding="valid", data_format=None, dilation_rate=None,
          channelwise=False):
@@ -269,8 +286,12 @@ def conv(x, kernel, strides=None, padding="valid", data_format=None, dilation_ra
         return _conv_of_normalized(_normalization(x), kernel, strides, padding, data_format,
                                    dilation_rate)
     if (is_valid and set(strides or ()) <= {1} and set(dilation_rate or ()) <= {1}
-            and x.shape.ndims == 4 and kernel.shape.dims[2] == 1):
-        return OneChannelConvolution.function(x, kernel)
+            and x.shape.ndims == 4):
+        *window, channels, filters = kernel.shape.dims
+        if channels == 1:
+            return OneChannelConvolution.function(x, kernel)
+        if kernels.push_out_one_another(window, filters):
+            return WideConvolution.function(x, kernel)
     return stock["conv"](x, kernel, strides, padding, data_format, dilation_rate, channelwise)
 
 

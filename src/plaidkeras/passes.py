@@ -1,9 +1,8 @@
 """Mend the passes of PlaidML's CPU compiler, in the table that the library keeps in memory.
 
-The table is compiled into the library: a Protocol Buffers message, a list of passes, each with a
-name, a kind and settings (tile/targets/cpu/llvm_cpu.jsonnet and tile/codegen/codegen.proto of
-0.7.0). The names are for people only. Left out, they make room for settings, and the table stays
-as long as it is. Two passes change:
+The table is a Protocol Buffers message, a list of passes, each with a name, a kind and settings
+(tile/targets/cpu/llvm_cpu.jsonnet and tile/codegen/codegen.proto of 0.7.0). The names are for
+people only. Left out, they make room for settings, and the table stays as long as it is.
 
 `pad` rounds a size that is a prime above 32 up to a multiple of 8, so that it divides into tiles,
 computes into a copy of that size, and copies the wanted rows back. Fused into the product, the
@@ -12,9 +11,9 @@ copying back keeps to no bound: of 37 rows in two tiles of 20, it writes 40. So 
 computed in tiles that divide them, as all others are.
 
 `tile_contract` cuts each contraction into parts for the cores, as finely as it can: copies,
-transposes and pools call a function for each element. Here only products for the matrix kernels
-are cut so, since their parts are large already. All else is cut into tiles that use whole cache
-lines and stay within a core's cache.
+transposes and pools call a function for each element. And element-wise operations it leaves whole,
+for one core. Here only the products for the matrix kernels are cut so, since their parts are large
+already. All else is cut into tiles of a cache's size, which use whole cache lines.
 """
 
 import functools
@@ -52,45 +51,59 @@ def _settings(kind: bytes, *fields: bytes) -> bytes:
     return _field(2, url + _field(2, b"".join(fields)))
 
 
-def _tile(blocks: bytes, *fields: bytes, cache_line_cost: float, split_factor: float) -> bytes:
-    """An AutotilePass over the blocks with a tag. Of all tiles whose sides are powers of two, or
-    a whole axis, it takes the one with the lowest
+def _tile(tags, without=(), *, cache_line_cost: float, split_factor: float) -> bytes:
+    """An AutotilePass, for threads, over the blocks with all of some tags and none of others. Of
+    all tiles whose sides are powers of two or all of an axis, it takes the one with the lowest
 
         (1 + cost * cache lines that it meets) / elements + split_factor * log2(tiles)
     """
     return _settings(
-        b"AutotilePass", _field(1, blocks), *fields, _field(2, b"contract_outer"),
-        _field(2, b"kernel"), _field(2, b"cpu_thread"), _field(3, b"contract_inner"),
-        _field(4, 1), _field(14, cache_line_cost / 64), _field(15, cache_line_cost / 64),
-        _field(17, 64), _field(21, 0), _field(29, split_factor))
+        b"AutotilePass", *(_field(1, tag) for tag in tags), *(_field(36, tag) for tag in without),
+        _field(2, b"cpu_thread"), _field(4, 1), _field(14, cache_line_cost / 64),
+        _field(15, cache_line_cost / 64), _field(17, 64), _field(21, 0), _field(29, split_factor))
 
 
-NOT_MAC = _field(36, b"mac")  # "mac" is the tag of products for the matrix kernels
+# Makes tiles of some 2,000 elements, if they meet no more cache lines than smaller ones.
+IN_CACHE = dict(cache_line_cost=1.0, split_factor=-0.0003)
+# "mac" is the tag of products for the matrix kernels.
 MENDED = {
-    b"mlir_nop": [],  # does nothing, and makes room
     b"pad": [_settings(b"PadPass", _field(1, b"main"), _field(2, UNBOUNDED))],
+    # What becomes part of a product is no kernel any more.
+    b"fuse_mac_eltwise": [_settings(
+        b"FusionPass", _field(2, b"mac"), _field(3, b"eltwise"), _field(4, b"mac"),
+        _field(9, b"kernel"))],
     b"tile_contract": [
-        _tile(b"mac", cache_line_cost=0.0, split_factor=-100.0),
-        _tile(b"contraction", NOT_MAC, cache_line_cost=1.0, split_factor=-0.002)],
+        _tile([b"mac"], cache_line_cost=0.0, split_factor=-100.0),
+        _tile([b"contraction"], without=[b"mac"], **IN_CACHE),
+        _tile([b"eltwise", b"kernel"], **IN_CACHE)],
+    b"mlir_nop": [],  # does nothing, and makes room
 }
 
 
 def _passes(table: bytes) -> Iterator[Tuple[bytes, bytes]]:
     """Name and settings of each pass of a table. Raises IndexError or ValueError if it is none."""
-    def part(message, at, tag):
-        if message[at] != tag:
-            raise ValueError("not a table of passes")
-        length, shift, at = 0, 0, at + 1
-        while message[at] & 0x80:
-            length, shift, at = length | (message[at] & 0x7F) << shift, shift + 7, at + 1
-        length, at = length | message[at] << shift, at + 1
-        return message[at:at + length], at + length
-
     at = 0
     while at < len(table):
-        entry, at = part(table, at, 0x0A)
-        name, end = part(entry, 0, 0x0A)
+        entry, at = _first_field(table, at)
+        name, end = _first_field(entry, 0)
         yield name, entry[end:]
+
+
+def _first_field(message: bytes, at: int) -> Tuple[bytes, int]:
+    """The content of field 1, which is to begin at a place of a message, and where it ends."""
+    if message[at] != 1 << 3 | 2:
+        raise ValueError("not a table of passes")
+    length, shift = 0, 0
+    while True:
+        at += 1
+        length |= (message[at] & 0x7F) << shift
+        shift += 7
+        if message[at] < 0x80:
+            break
+    begin, end = at + 1, at + 1 + length
+    if end > len(message):
+        raise ValueError("not a table of passes")
+    return message[begin:end], end
 
 
 def mended(table: bytes) -> bytes:

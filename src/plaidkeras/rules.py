@@ -376,7 +376,8 @@ RULES["Spread", "I"] = lambda op, g: convolutions.gathered(
 
 
 @rule("OneChannelConvolution", "I")
-def one_channel_convolution_input(op, g):
+@rule("WideConvolution", "I")
+def valid_convolution_input(op, g):
     return kernels.conv_input_gradient(g, op.operands["K"], op.operands["I"].shape.dims,
                                        (1, 1), (0, 0))
 
@@ -385,6 +386,12 @@ def one_channel_convolution_input(op, g):
 def one_channel_convolution_weights(op, g):
     return kernels.one_channel_conv_kernel_gradient(
         op.operands["I"], g, op.operands["K"].shape.dims)
+
+
+@rule("WideConvolution", "K")
+def wide_convolution_weights(op, g):
+    return kernels.conv_kernel_gradient(op.operands["I"], g, op.operands["K"].shape.dims,
+                                        (1, 1), (0, 0))
 
 
 # Pooling

@@ -15,8 +15,6 @@ import numpy as np
 import pytest
 from keras.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 
-import plaidkeras
-from plaidkeras import primes
 from plaidkeras.function import Function
 
 CHECKED = """
@@ -71,7 +69,7 @@ def test_batches_of_any_number_of_rows_corrupt_no_memory_and_are_right(sizes):
 
 @pytest.mark.slow
 def test_primes_corrupt_memory_if_plaidml_is_left_as_it_is():
-    leave = "from plaidkeras import primes; primes.leave_as_they_are = lambda: None\n"
+    leave = "from plaidkeras import passes; passes.mend = lambda: None\n"
     assert run(leave + CHECKED, 37).returncode != 0
 
 
@@ -92,21 +90,6 @@ for _ in range(3):
 assert loss < 10
 """)
     assert result.returncode == 0, result.stderr
-
-
-def test_plaidml_no_longer_rounds_primes_up():
-    assert primes.leave_as_they_are()
-
-
-def test_where_primes_cannot_be_mended_a_warning_says_so(monkeypatch):
-    monkeypatch.setattr(primes, "leave_as_they_are", lambda: False)
-    with pytest.warns(RuntimeWarning, match="a prime above 32"):
-        plaidkeras.install("llvm_cpu.0")
-
-
-def test_settings_are_exchanged_byte_for_byte():
-    assert len(primes.NOTHING + primes.PAD) == len(primes.UNNAMED + primes.PAD_NO_PRIMES)
-    assert primes.PAD_NO_PRIMES.endswith(b"\n\x04main\x10\xff\xff\xff\xff\x0f")
 
 
 def test_a_short_last_batch_is_compiled_once_and_not_again(monkeypatch):

@@ -1,0 +1,120 @@
+"""The table of passes that PlaidML's CPU compiler works by, and what comes of ours in it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras.backend as K
+import numpy as np
+import plaidml
+import pytest
+
+import plaidkeras
+from plaidkeras import passes
+from plaidkeras.kernels import sum_to
+
+random = np.random.RandomState(3)
+
+
+def plaidmls_own():
+    """The table as it is in the library's file."""
+    library = Path(plaidml._lib()._lib._name).read_bytes()
+    begin = library.index(passes.TABLE) + len(passes.TABLE)
+    return library[begin:begin + passes.LENGTH]
+
+
+def test_the_table_of_this_process_is_mended():
+    assert passes.mend()
+
+
+def test_where_it_cannot_be_mended_a_warning_says_so(monkeypatch):
+    monkeypatch.setattr(passes, "mend", lambda: False)
+    with pytest.warns(RuntimeWarning, match="a prime above 32"):
+        plaidkeras.install("llvm_cpu.0")
+
+
+def test_the_mended_table_is_as_long_and_has_all_other_passes_as_they_were():
+    own = plaidmls_own()
+    new = passes.mended(own)
+    assert len(new) == len(own)
+    kept = [settings for name, settings in passes._passes(own) if name not in passes.MENDED]
+    ours = [settings for each in passes.MENDED.values() for settings in each]
+    found = [settings for _, settings in passes._passes(new)]
+    assert sorted(found) == sorted(kept + ours)
+    assert [each for each in found if each in kept] == kept  # in their order
+
+
+@pytest.mark.parametrize("harm", [
+    lambda table: table.replace(b"tile_contract", b"tile_something"),
+    lambda table: table[:-1],
+    lambda table: b"\x00" + table[1:],
+    lambda table: b"",
+    passes.mended,
+], ids=["a pass missing", "cut", "no list", "empty", "mended already"])
+def test_another_table_is_left_alone(harm):
+    with pytest.raises((IndexError, ValueError)):
+        passes.mended(harm(plaidmls_own()))
+
+
+def kernels_of(tmp_path, mend):
+    """The tags of all kernels of a small program, as PlaidML compiled it in another process."""
+    code = f"""
+from plaidkeras import passes
+if not {mend}:
+    passes.mend = lambda: True
+import plaidkeras
+plaidkeras.install("llvm_cpu.0")
+import keras.backend as K, numpy as np
+x = K.variable(np.ones((64, 16, 16, 32)))
+K.eval(K.exp(K.permute_dimensions(x, (0, 3, 1, 2))))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True,
+                   env={**os.environ, "PLAIDML_STRIPE_OUTPUT": str(tmp_path)})
+    last = max((tmp_path / "passes").iterdir(), key=lambda path: path.stat().st_mtime)
+    return re.findall(r"^    \d+: (#.*#kernel.*)$", last.read_text(), re.MULTILINE)
+
+
+def test_every_kernel_runs_on_all_cores(tmp_path):
+    assert any("#eltwise" in tags for tags in kernels_of(tmp_path / "own", mend=False)
+               if "#cpu_thread" not in tags)
+    kernels = kernels_of(tmp_path / "ours", mend=True)
+    assert len(kernels) >= 2
+    assert all("#cpu_thread" in tags for tags in kernels)
+
+
+def shapes(count, rank):
+    """Sizes around those of tiles, which are powers of two: whole ones, and with a rest."""
+    sizes = [1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 37, 64, 65, 127, 130]
+    limit = 70_000
+    while count:
+        shape = tuple(int(size) for size in random.choice(sizes, rank))
+        if np.prod(shape) < limit:
+            count -= 1
+            yield shape
+
+
+@pytest.mark.parametrize("shape", [
+    *shapes(4, 1), *shapes(8, 2), *shapes(8, 3), *shapes(8, 4), (1, 4099), (4099, 3), (3, 2053, 5)],
+    ids=str)
+def test_tiles_that_do_not_divide_a_shape_compute_all_of_it_and_nothing_else(shape):
+    array = random.standard_normal(shape)
+    x = K.variable(array, dtype="float64")
+    order = list(random.permutation(len(shape)))
+    row = random.standard_normal(shape[-1])
+    values = [K.exp(x) + K.variable(row, dtype="float64"), K.permute_dimensions(x, order),
+              sum_to(x, [0]), sum_to(x, [len(shape) - 1], keepdims=True), K.max(x, axis=0)]
+    expected = [np.exp(array) + row, array.transpose(order), array.sum(0),
+                array.sum(-1, keepdims=True), array.max(0)]
+    for found, right in zip(K.function([], values)([]), expected):
+        np.testing.assert_allclose(found.reshape(right.shape), right, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(5, 6, 10, 3), (3, 4, 34, 33), (2, 18, 18, 130)], ids=str)
+def test_pools_are_right_whatever_tiles_their_channels_make(shape):
+    array = random.standard_normal(shape)
+    found = K.eval(K.pool2d(K.variable(array, dtype="float64"), (2, 2), (2, 2)))
+    n, height, width, channels = shape
+    windows = array.reshape(n, height // 2, 2, width // 2, 2, channels)
+    np.testing.assert_array_equal(found, windows.max((2, 4)))
