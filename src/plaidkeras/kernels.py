@@ -7,9 +7,9 @@ PlaidML hands a contraction to its matrix kernels (LIBXSMM) only if it has the f
 where m is the last index of C and B, and k the last of A. Everything else runs element by
 element, a hundred times slower. PlaidML's own gradients of convolutions and matrix products miss
 the form by the order of their indices; a transposed copy of one operand restores it, and its
-cost is small against what it saves. Loops run in the alphabetical order of the index names: the
-last innermost, but where a contraction is split between the cores, as copies are, the first. On
-other devices PlaidML's own gradients of these operations are used.
+cost is small against what it saves. All else is done in tiles (passes.py), whose loops run in the
+alphabetical order of the index names, the last innermost. On other devices PlaidML's own gradients
+of these operations are used.
 """
 
 import functools
@@ -294,7 +294,7 @@ def conv_kernel_gradient(x: Value, dy: Value, dims, dilation, padding, strides=N
     rank = len(dilation)
     i, a = indices("i", rank), indices("a", rank)
     strides = strides or (1,) * rank
-    # Copies run with the index that is first in the alphabet innermost: rows, channels, columns.
+    # The copy's last axis has the index that is last in the alphabet, so that it runs innermost.
     x_at = [*indices("b", rank - 1), "d"]
     x_ranges = indices("X", rank)
     window_at = [f"{strides[axis]}*i{axis} + {dilation[axis]}*a{axis} - {padding[axis]}"

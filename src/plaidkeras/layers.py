@@ -335,8 +335,8 @@ def _channels_last(x, function):
 class MaxPool(Operation):
     """A 2-D max pool of signs * x, channels last, whose windows tile the image without overlap.
 
-    signs (c,) holds 1 and -1. The channel has the first index in the alphabet, which such a loop
-    runs innermost.
+    signs (c,) holds 1 and -1. The channel has the last index of the alphabet, which a tile's loops
+    run innermost.
     """
 
     def __init__(self, x, signs, window):

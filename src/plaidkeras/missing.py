@@ -107,8 +107,8 @@ def _where(mask, new, old):
 
 
 class RepeatElements(Operation):
-    """x with each element `count` times along an axis: a product with ones, which is vectorized
-    where PlaidML's own is a copy element by element."""
+    """x with each element `count` times along an axis: a product with ones, which fuses
+    with what comes after it, as PlaidML's own does not."""
 
     def __init__(self, x, count, axis):
         self.count, self.axis = count, axis

@@ -52,15 +52,27 @@ def _settings(kind: bytes, *fields: bytes) -> bytes:
 
 
 def _tile(tags, without=(), *, cache_line_cost: float, split_factor: float) -> bytes:
-    """An AutotilePass, for threads, over the blocks with all of some tags and none of others. Of
-    all tiles whose sides are powers of two or all of an axis, it takes the one with the lowest
+    """An AutotilePass, for threads, over the blocks with all of some tags and none of others.
+
+    Of all tiles whose sides divide the axes it takes the one with the lowest
 
         (1 + cost * cache lines that it meets) / elements + split_factor * log2(tiles)
+
+    Tiles that do not divide an axis would be set to their first value beyond its end, where the
+    zeros may lie that a later convolution is padded with.
     """
+    cache_line = 64  # bytes
     return _settings(
-        b"AutotilePass", *(_field(1, tag) for tag in tags), *(_field(36, tag) for tag in without),
-        _field(2, b"cpu_thread"), _field(4, 1), _field(14, cache_line_cost / 64),
-        _field(15, cache_line_cost / 64), _field(17, 64), _field(21, 0), _field(29, split_factor))
+        b"AutotilePass",
+        *(_field(1, tag) for tag in tags),         # reqs
+        *(_field(36, tag) for tag in without),     # exclude
+        _field(2, b"cpu_thread"),                  # outer_set
+        _field(5, 1),                              # only_even: a tile's sides divide the axes
+        _field(14, cache_line_cost / cache_line),  # output_cost, a byte
+        _field(15, cache_line_cost / cache_line),  # input_cost
+        _field(17, cache_line),                    # cache_width
+        _field(21, 0),                             # acc_idxs: what is summed stays together
+        _field(29, split_factor))
 
 
 # Makes tiles of some 2,000 elements, if they meet no more cache lines than smaller ones.
@@ -68,10 +80,9 @@ IN_CACHE = dict(cache_line_cost=1.0, split_factor=-0.0003)
 # "mac" is the tag of products for the matrix kernels.
 MENDED = {
     b"pad": [_settings(b"PadPass", _field(1, b"main"), _field(2, UNBOUNDED))],
-    # What becomes part of a product is no kernel any more.
-    b"fuse_mac_eltwise": [_settings(
+    b"fuse_mac_eltwise": [_settings(  # as it was, but what becomes part of a product is no kernel
         b"FusionPass", _field(2, b"mac"), _field(3, b"eltwise"), _field(4, b"mac"),
-        _field(9, b"kernel"))],
+        _field(9, b"kernel"))],                    # inner_remove_set
     b"tile_contract": [
         _tile([b"mac"], cache_line_cost=0.0, split_factor=-100.0),
         _tile([b"contraction"], without=[b"mac"], **IN_CACHE),

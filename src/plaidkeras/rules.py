@@ -114,8 +114,8 @@ RULES["Sine", "I"] = lambda op, g: elementwise("SinGradient", "G * cos(I)", G=g,
 RULES["Cosine", "I"] = lambda op, g: elementwise("CosGradient", "-G * sin(I)", G=g, **op.operands)
 # At 0 the slope is infinite; PlaidML's sqrt is flat below it.
 RULES["Sqrt", "I"] = lambda op, g: _of_output(op, "0.5 * G / Y", g)
-# relu and abs at 0 have the gradient 0, as in TensorFlow. A product with a mask is vectorized
-# where a choice between tensors is not.
+# relu and abs at 0 have the gradient 0, as in TensorFlow. A product with a mask is faster
+# than a choice between tensors.
 RULES["Abs", "I"] = lambda op, g: elementwise(
     "AbsGradient", "G * (I > 0.0 ? 1.0 : (I < 0.0 ? -1.0 : 0.0))", G=g, **op.operands)
 RULES["HardSigmoid", "X"] = lambda op, g: elementwise(

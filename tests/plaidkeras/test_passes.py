@@ -85,7 +85,7 @@ def test_every_kernel_runs_on_all_cores(tmp_path):
 
 
 def shapes(count, rank):
-    """Sizes around those of tiles, which are powers of two: whole ones, and with a rest."""
+    """Sizes that divide into tiles well, badly, and not at all."""
     sizes = [1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 37, 64, 65, 127, 130]
     limit = 70_000
     while count:
@@ -98,7 +98,7 @@ def shapes(count, rank):
 @pytest.mark.parametrize("shape", [
     *shapes(4, 1), *shapes(8, 2), *shapes(8, 3), *shapes(8, 4), (1, 4099), (4099, 3), (3, 2053, 5)],
     ids=str)
-def test_tiles_that_do_not_divide_a_shape_compute_all_of_it_and_nothing_else(shape):
+def test_a_tensor_of_any_shape_is_computed_whole(shape):
     array = random.standard_normal(shape)
     x = K.variable(array, dtype="float64")
     order = list(random.permutation(len(shape)))
@@ -112,9 +112,19 @@ def test_tiles_that_do_not_divide_a_shape_compute_all_of_it_and_nothing_else(sha
 
 
 @pytest.mark.parametrize("shape", [(5, 6, 10, 3), (3, 4, 34, 33), (2, 18, 18, 130)], ids=str)
-def test_pools_are_right_whatever_tiles_their_channels_make(shape):
+def test_a_pool_of_any_shape_is_computed_whole(shape):
     array = random.standard_normal(shape)
     found = K.eval(K.pool2d(K.variable(array, dtype="float64"), (2, 2), (2, 2)))
     n, height, width, channels = shape
     windows = array.reshape(n, height // 2, 2, width // 2, 2, channels)
     np.testing.assert_array_equal(found, windows.max((2, 4)))
+
+
+@pytest.mark.parametrize("channels", [7, 16, 33, 41, 48, 51, 65])
+def test_nothing_is_written_where_a_tensor_is_padded_with_zeros(channels):
+    x = K.variable(random.standard_normal((4, 45, 30, channels)))
+    weights = K.variable(random.standard_normal((3, 3, channels, 8)))
+    pooled = K.pool2d(x, (3, 3), (3, 3))
+    in_two_programs = K.conv2d(K.variable(K.eval(pooled)), weights, padding="same")
+    np.testing.assert_allclose(K.eval(K.conv2d(pooled, weights, padding="same")),
+                               K.eval(in_two_programs), rtol=1e-4, atol=1e-4)
