@@ -120,9 +120,9 @@ def test_a_pool_of_any_shape_is_computed_whole(shape):
     np.testing.assert_array_equal(found, windows.max((2, 4)))
 
 
-@pytest.mark.parametrize("channels", [7, 16, 33, 41, 48, 51, 65])
+@pytest.mark.parametrize("channels", [33, 41, 48, 59])
 def test_nothing_is_written_where_a_tensor_is_padded_with_zeros(channels):
-    x = K.variable(random.standard_normal((4, 45, 30, channels)))
+    x = K.variable(random.standard_normal((8, 45, 45, channels)))
     weights = K.variable(random.standard_normal((3, 3, channels, 8)))
     pooled = K.pool2d(x, (3, 3), (3, 3))
     in_two_programs = K.conv2d(K.variable(K.eval(pooled)), weights, padding="same")
