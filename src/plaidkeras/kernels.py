@@ -244,12 +244,12 @@ def unbroadcast(gradient: Value, operand: Value) -> Value:
 TOGETHER = 64  # channels of which the matrix kernels make the sums at a time
 
 
-def push_out_one_another(window: Sequence[int], channels: int) -> bool:
-    """Whether the weights of 64 channels of a convolution fall on the same places of the cache.
+def weights_collide_in_cache(window: Sequence[int], channels: int) -> bool:
+    """Whether a convolution to so many channels should bring its weights together first.
 
-    The matrix kernels read them again and again, in pieces that lie as far apart as there are
-    channels. A multiple of 128 leaves an eighth of the cache or less for them. In a copy they lie
-    together, which pays where each weight is used at many places of a window.
+    The matrix kernels read those of 64 channels again and again, in pieces that lie as far apart
+    as there are channels. With a multiple of 128 they all fall on an eighth of the cache or less.
+    In a copy they lie together, which pays where the window has several places.
     """
     return channels % (2 * TOGETHER) == 0 and functools.reduce(operator.mul, window) > 1
 
@@ -258,7 +258,8 @@ def conv_input_gradient(dy: Value, weights: Value, dims, dilation, padding) -> V
     """The gradient of a convolution of stride 1 with respect to its input.
 
     dy (n, *spatial, d), weights (*window, c, d), channels last; `dims` is the input's shape and
-    `padding` what the convolution put before each spatial axis.
+    `padding` what the convolution put before each spatial axis. Many channels are computed 64 at
+    a time, see weights_collide_in_cache.
     """
     rank = len(dilation)
     x, a = indices("i", rank), indices("a", rank)
@@ -266,7 +267,7 @@ def conv_input_gradient(dy: Value, weights: Value, dims, dilation, padding) -> V
     back = [f"i{i} - {dilation[i]}*a{i} + {padding[i]}" for i in range(rank)]
     spatial = [f"{s} + {dims[1 + i]} - {dy.shape.dims[1 + i]}" for i, s in enumerate(sizes)]
     together, channel, bounds = "C", "c", ""
-    if push_out_one_another(weights.shape.dims[:rank], dims[-1]):
+    if weights_collide_in_cache(weights.shape.dims[:rank], dims[-1]):
         together, channel, bounds = TOGETHER, f"{TOGETHER}*b + c", f", c < {TOGETHER} no_defract"
     return kernel(
         "ConvInputGradient",

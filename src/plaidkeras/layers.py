@@ -253,7 +253,8 @@ class OneChannelConvolution(Operation):
 
 
 class WideConvolution(Operation):
-    """A valid 2-D convolution of stride 1 whose filters' weights have to be brought together."""
+    """A valid 2-D convolution of stride 1 that brings the weights of 64 filters together first;
+    see kernels.weights_collide_in_cache."""
 
     def __init__(self, x, weights):
         rows, columns, _, filters = weights.shape.dims
@@ -286,11 +287,11 @@ def conv(x, kernel, strides=None, padding="valid", data_format=None, dilation_ra
         return _conv_of_normalized(_normalization(x), kernel, strides, padding, data_format,
                                    dilation_rate)
     if (is_valid and set(strides or ()) <= {1} and set(dilation_rate or ()) <= {1}
-            and x.shape.ndims == 4):
+            and x.shape.ndims == 4 and all(isinstance(dim, int) for dim in x.shape.dims[1:])):
         *window, channels, filters = kernel.shape.dims
         if channels == 1:
             return OneChannelConvolution.function(x, kernel)
-        if kernels.push_out_one_another(window, filters):
+        if kernels.weights_collide_in_cache(window, filters):
             return WideConvolution.function(x, kernel)
     return stock["conv"](x, kernel, strides, padding, data_format, dilation_rate, channelwise)
 

@@ -13,10 +13,11 @@ computed in tiles that divide them, as all others are.
 `tile_contract` cuts each contraction into parts for the cores, as finely as it can: copies,
 transposes and pools call a function for each element. And element-wise operations it leaves whole,
 for one core. Here only the products for the matrix kernels are cut so, since their parts are large
-already. All else is cut into tiles of a cache's size, which use whole cache lines.
+already. All else is cut into tiles of some 2,000 elements that use whole cache lines.
 """
 
 import functools
+import hashlib
 import mmap
 import struct
 import sys
@@ -27,8 +28,9 @@ DANGER = ("PlaidML's CPU can crash here at batches, layers and images whose size
           "32 (37, 41, 43, 47, ...), and this process may not mend it: choose other sizes, such as "
           "multiples of 8.")
 
-TABLE = b"\x08llvm_cpu\x12\xb8\r\n\xb5\r\n\x07default\x12\xa9\r"  # what lies before its passes
-LENGTH = 1705  # of all passes together, as the last two bytes of TABLE say
+BEFORE_TABLE = b"\x08llvm_cpu\x12\xb8\r\n\xb5\r\n\x07default\x12\xa9\r"
+LENGTH = 1705  # of the table, as the last two bytes before it say
+SHA256 = "b70f34f5c327d513c066e1e7236bd41bc5298c7ca3155655ea5ab3d3000a144d"
 
 
 def _varint(number: int) -> bytes:
@@ -51,129 +53,106 @@ def _settings(kind: bytes, *fields: bytes) -> bytes:
     return _field(2, url + _field(2, b"".join(fields)))
 
 
-def _tile(tags, without=(), *, cache_line_cost: float, split_factor: float) -> bytes:
-    """An AutotilePass, for threads, over the blocks with all of some tags and none of others.
+def _tile(tag: bytes, *without: bytes, cache_line_cost: float, split_factor: float) -> bytes:
+    """An AutotilePass, for threads, over the outermost blocks with a tag and none of some others.
 
     Of all tiles whose sides divide the axes it takes the one with the lowest
 
         (1 + cost * cache lines that it meets) / elements + split_factor * log2(tiles)
 
-    Tiles that do not divide an axis would be set to their first value beyond its end, where the
-    zeros may lie that a later convolution is padded with.
+    PlaidML sets what is to be summed, or compared, to its first value in whole tiles. One that
+    reached beyond its axis would overwrite what lies there, such as the zeros of a padding.
     """
-    cache_line = 64  # bytes
     return _settings(
         b"AutotilePass",
-        *(_field(1, tag) for tag in tags),         # reqs
-        *(_field(36, tag) for tag in without),     # exclude
-        _field(2, b"cpu_thread"),                  # outer_set
-        _field(5, 1),                              # only_even: a tile's sides divide the axes
-        _field(14, cache_line_cost / cache_line),  # output_cost, a byte
-        _field(15, cache_line_cost / cache_line),  # input_cost
-        _field(17, cache_line),                    # cache_width
-        _field(21, 0),                             # acc_idxs: what is summed stays together
+        _field(1, tag),                       # reqs
+        *(_field(36, tag) for tag in without),  # exclude
+        _field(2, b"cpu_thread"),             # outer_set
+        _field(5, 1),                         # only_even: sides that divide the axes
+        _field(14, cache_line_cost),          # output_cost
+        _field(15, cache_line_cost),          # input_cost
+        _field(17, 64),                       # cache_width, in bytes
+        _field(21, 0),                        # acc_idxs: what is summed up stays in one tile
         _field(29, split_factor))
 
 
-# Makes tiles of some 2,000 elements, if they meet no more cache lines than smaller ones.
-IN_CACHE = dict(cache_line_cost=1.0, split_factor=-0.0003)
-# "mac" is the tag of products for the matrix kernels.
+# The best of tiles that meet each cache line once have ln(2) / 0.0003 elements.
+WHOLE_CACHE_LINES = dict(cache_line_cost=1 / 64, split_factor=-0.0003)
 MENDED = {
-    b"pad": [_settings(b"PadPass", _field(1, b"main"), _field(2, UNBOUNDED))],
-    b"fuse_mac_eltwise": [_settings(  # as it was, but what becomes part of a product is no kernel
-        b"FusionPass", _field(2, b"mac"), _field(3, b"eltwise"), _field(4, b"mac"),
-        _field(9, b"kernel"))],                    # inner_remove_set
-    b"tile_contract": [
-        _tile([b"mac"], cache_line_cost=0.0, split_factor=-100.0),
-        _tile([b"contraction"], without=[b"mac"], **IN_CACHE),
-        _tile([b"eltwise", b"kernel"], **IN_CACHE)],
     b"mlir_nop": [],  # does nothing, and makes room
+    b"pad": [_settings(b"PadPass", _field(1, b"main"), _field(2, UNBOUNDED))],
+    b"tile_contract": [  # "mac" is the tag of products for the matrix kernels
+        _tile(b"mac", cache_line_cost=0.0, split_factor=-100.0),
+        _tile(b"contraction", b"mac", **WHOLE_CACHE_LINES),
+        _tile(b"kernel", b"contraction", **WHOLE_CACHE_LINES)],
 }
 
 
 def _passes(table: bytes) -> Iterator[Tuple[bytes, bytes]]:
-    """Name and settings of each pass of a table. Raises IndexError or ValueError if it is none."""
+    """Name and settings of each pass of a table."""
     at = 0
     while at < len(table):
-        entry, at = _first_field(table, at)
-        name, end = _first_field(entry, 0)
+        entry, at = _content(table, at)
+        name, end = _content(entry, 0)
         yield name, entry[end:]
 
 
-def _first_field(message: bytes, at: int) -> Tuple[bytes, int]:
-    """The content of field 1, which is to begin at a place of a message, and where it ends."""
-    if message[at] != 1 << 3 | 2:
-        raise ValueError("not a table of passes")
+def _content(message: bytes, at: int) -> Tuple[bytes, int]:
+    """What the field that begins at a place of a message holds, bytes, and where it ends."""
     length, shift = 0, 0
     while True:
         at += 1
         length |= (message[at] & 0x7F) << shift
         shift += 7
         if message[at] < 0x80:
-            break
-    begin, end = at + 1, at + 1 + length
-    if end > len(message):
-        raise ValueError("not a table of passes")
-    return message[begin:end], end
+            return message[at + 1:at + 1 + length], at + 1 + length
 
 
 def mended(table: bytes) -> bytes:
-    """PlaidML's table of passes with ours in it, as long as it was.
-
-    Raises IndexError or ValueError if the table is not that of 0.7.0.
-    """
-    passes = dict.fromkeys(MENDED)
-    settings = []
-    for name, own in _passes(table):
-        passes.pop(name, None)
-        settings += MENDED.get(name, [own])
-    if passes:
-        raise ValueError("not PlaidML's own table")
-    first, *others = settings
-    others = b"".join(_field(1, _field(1, b"") + each) for each in others)
-    for length in range(LENGTH):  # of a name that fills the room that is left
-        new = _field(1, _field(1, b" " * length) + first) + others
-        if len(new) == len(table):
-            return new
-    raise ValueError("no room")
+    """PlaidML's table with our passes in it, as long as it was."""
+    first, *others = [settings for name, own in _passes(table)
+                      for settings in MENDED.get(name, [own])]
+    others = b"".join(_field(1, _field(1, b"") + settings) for settings in others)
+    return next(new for new in (_field(1, _field(1, b" " * length) + first) + others
+                                for length in range(LENGTH))  # of a name that fills what is left
+                if len(new) == len(table))
 
 
 @functools.lru_cache(maxsize=None)
 def mend() -> bool:
     """Mend the table of this process; whether primes are safe from then on.
 
-    Call it once PlaidML is imported, before a device is opened. Linux only; PlaidML for Windows
-    fuses no products.
+    Call it before a device is opened. Linux only; PlaidML for Windows fuses no products.
     """
     if not sys.platform.startswith("linux"):
         return sys.platform == "win32"
+    import plaidml
+
+    plaidml._lib()  # loads the library, and so the table
     try:
         with open("/proc/self/maps") as maps, open("/proc/self/mem", "r+b", buffering=0) as memory:
             segments = [line.split()[:2] for line in maps]
-            return any(_mend_between(memory, *(int(address, 16) for address in ends.split("-")))
-                       for ends, access in segments if access.startswith("rw"))
+            return any([_mend_between(memory, *(int(address, 16) for address in ends.split("-")))
+                        for ends, access in segments if access.startswith("rw")])
     except OSError:  # some containers close their own memory to a process
         return False
 
 
 def _mend_between(memory, start: int, end: int) -> bool:
     """Mend the table wherever it lies between two addresses; whether it does."""
-    with mmap.mmap(-1, end - start) as held:  # malloc would keep so large a block
-        try:
+    try:
+        with mmap.mmap(-1, end - start) as held:  # malloc would keep so large a block
             memory.seek(start)
             memory.readinto(held)
-        except (OSError, OverflowError):  # gone since the list was made, or not to be read
-            return False
-        found, at = False, held.find(TABLE)
-        while at >= 0:
-            at += len(TABLE)
-            try:
-                new = mended(held[at:at + LENGTH])
-            except (IndexError, ValueError):  # such as this module's own TABLE
-                pass
-            else:
-                memory.seek(start + at)
-                memory.write(new)
-                found = True
-            at = held.find(TABLE, at)
-        return found
+            found, at = False, held.find(BEFORE_TABLE)
+            while at >= 0:
+                at += len(BEFORE_TABLE)
+                table = held[at:at + LENGTH]
+                if hashlib.sha256(table).hexdigest() == SHA256:
+                    memory.seek(start + at)
+                    memory.write(mended(table))
+                    found = True
+                at = held.find(BEFORE_TABLE, at)
+            return found
+    except (OSError, OverflowError):  # gone since the list was made, or not to be read
+        return False

@@ -156,3 +156,24 @@ def test_a_tensor_times_itself():
         np.testing.assert_allclose(found, matrix @ matrix, rtol=1e-5)
         ones = np.ones((3, 3))
         np.testing.assert_allclose(gradient, ones @ matrix.T + matrix.T @ ones, rtol=1e-5)
+
+
+def convolutional(sides, channels, filters):
+    model = keras.Sequential([
+        keras.layers.Conv2D(filters, 3, activation="relu", input_shape=(*sides, channels)),
+        keras.layers.Conv2D(2, 2, padding="same"), keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(3)])
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.parametrize("channels, filters", [(1, 4), (2, 4), (2, 128)])
+def test_images_of_unknown_size_train_as_those_of_a_known_size(channels, filters):
+    known = convolutional((6, 8), channels, filters)
+    unknown = convolutional((None, None), channels, filters)
+    unknown.set_weights(known.get_weights())
+    images, wanted = np.random.rand(4, 6, 8, channels), np.random.rand(4, 3)
+    for model in (known, unknown):
+        model.train_on_batch(images, wanted)
+    for one, other in zip(known.get_weights(), unknown.get_weights()):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
