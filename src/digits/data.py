@@ -4,17 +4,19 @@ A row is one image of 28 x 28 pixels, 0 (paper) to 255 (ink), line by line; trai
 digit's label before it. Rows are counted from 1 in messages, the header not among them.
 """
 
+import csv
 import gzip
 import hashlib
 import io
+import itertools
 import lzma
 import os
 import re
 import zipfile
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO, Iterator, List, Optional, Tuple
 
 import numpy as np
@@ -36,6 +38,11 @@ ROWS_AT_ONCE = 10_000  # a block of int64 before it becomes uint8: 63 MB
 # What a file may hold, so that a zip bomb or a file of something else ends in a message while
 # there is still memory. Kaggle's have 42,000 rows, 77 MB, and lines of 3,000 bytes.
 MAX_ROWS, MAX_BYTES, MAX_LINE = 500_000, 2_000_000_000, 100_000
+
+# How files begin that are packed by gzip, zip (and new spreadsheets), bzip2, xz, zstd, 7z and rar,
+# and Parquet and old spreadsheets.
+PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf",
+          b"Rar!", b"PAR1", b"\xd0\xcf\x11\xe0")
 
 SAMPLE_TEST_ROWS, SAMPLE_SEED = 360, 42
 
@@ -214,13 +221,11 @@ def _find(location: Path, name: str) -> Optional[_File]:
 def _find_in_zip(path: Path, name: str) -> Optional[_File]:
     archive_file = _File(path)
     with _reading(archive_file), zipfile.ZipFile(path) as archive:
-        members = [PurePosixPath(member.replace("\\", "/")) for member in archive.namelist()
-                   if not member.endswith("/")]
-        found = [member for member in archive.namelist() if PurePosixPath(member).name == name
-                 and not member.endswith("/")]
+        members = [member for member in archive.namelist() if not member.endswith("/")]
     for member in members:  # nothing is ever unpacked to disk, but such a file is no honest one
-        if member.is_absolute() or ".." in member.parts:
-            raise archive_file.error(f"holds {str(member)[:80]!r}, a path that leads out of it")
+        if PureWindowsPath(member).anchor or ".." in PureWindowsPath(member).parts:
+            raise archive_file.error(f"holds {member[:80]!r}, a path that leads out of it")
+    found = [member for member in members if PurePosixPath(member).name == name]
     if len(found) > 1:
         raise archive_file.error(f"holds {name} twice, as {found[0][:80]!r} and {found[1][:80]!r}",
                                  "leave one of them")
@@ -239,6 +244,7 @@ def _read(file: _File, labelled: bool,
         if order != sorted(order):
             remarks.append(f"{file.path.parent / file.name}: its columns were in another order "
                            f"and have been put in order")
+        _check_first_row(file, header)
         with pd.read_csv(stream, header=None, names=header, chunksize=ROWS_AT_ONCE,
                          low_memory=False, keep_default_na=False, na_values=[""],
                          encoding_errors="replace") as frames:
@@ -262,7 +268,7 @@ def _reading(file: _File) -> Iterator[None]:
     except pd.errors.EmptyDataError:
         raise file.error("has a header and no rows") from None
     except pd.errors.ParserError as error:
-        raise file.error(_in_rows(str(error))) from None
+        raise file.error(_of_a_row(str(error))) from None
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile,
             ValueError) as error:  # ValueError: names or offsets in a damaged zip
         raise file.error(f"damaged or only half downloaded ({error})",
@@ -277,7 +283,7 @@ def _reading(file: _File) -> Iterator[None]:
                          "check its permissions and the disk") from None
 
 
-def _in_rows(message: str) -> str:
+def _of_a_row(message: str) -> str:
     """What pandas says of a line, said of a row of ours; it counts from the line after the header."""
     extra = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
     if extra:
@@ -292,18 +298,19 @@ def _in_rows(message: str) -> str:
 def _header(file: _File, stream: BinaryIO, labelled: bool) -> Tuple[List[str], List[int]]:
     """The names of the columns as they stand, and for each column in our order (the label first,
     if there is one) where it stands."""
-    line = b"\n"
-    while line and not line.strip():  # blank lines before the header do no harm
+    line, text = b"\n", ""
+    while line and not text:  # blank lines before the header do no harm
         line = stream.readline(MAX_LINE)
-    text = line.decode("utf-8-sig", errors="replace").strip()
+        text = line.decode("utf-8-sig", errors="replace").strip()
     if not text:
         raise file.error("is empty")
     if text.startswith("<"):
         raise file.error("is a web page, not a CSV (Kaggle shows one to who is not logged in)")
-    if line.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in line[:2]:
-        raise file.error("is UTF-16 text", "save it as CSV in UTF-8")
-    if line.startswith((b"\x1f\x8b", b"PK\x03\x04")):
-        raise file.error("is packed, or a spreadsheet", "unpack it, or save it as CSV")
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in line[:4]:
+        raise file.error("is UTF-16 or UTF-32 text", "save it as CSV in UTF-8")
+    if line.startswith(PACKED) or "\ufffd" in text:
+        raise file.error("is no text: it is packed, or a spreadsheet, or damaged",
+                         "unpack it, or save it as CSV")
     found = [name.strip().strip('"').strip() for name in text.split(",")]
     first = [LABEL] if labelled else []
     expected = first + (PIXELS_FROM_1 if PIXELS_FROM_1[-1] in found and PIXELS[0] not in found
@@ -336,11 +343,18 @@ def _check_header(file: _File, found: List[str], expected: List[str], labelled: 
                          f"({whole})")
 
 
+def _check_first_row(file: _File, header: List[str]) -> None:
+    """pandas takes what is too much in the first row for the names of all rows."""
+    found = 0
+    with file.open() as stream, suppress(csv.Error):  # a quotation mark that is never closed
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace")
+        rows = csv.reader(line for line in text if line.strip())
+        found = len(next(itertools.islice(rows, 1, None), []))  # after the header
+    if found > len(header):
+        raise file.error(f"row 1 has {found} values, expected {len(header)}")
+
+
 def _block(file: _File, frame: pd.DataFrame, header: List[str]) -> np.ndarray:
-    # pandas takes what is too much in the first row for the names of the rows.
-    if len(frame) and not isinstance(frame.index, pd.RangeIndex):
-        raise file.error(f"row 1 has {len(header) + frame.index.nlevels} values, "
-                         f"expected {len(header)}")
     # As text, because pandas reads True and False as 1 and 0.
     numbers = frame.assign(**{
         name: pd.to_numeric(frame[name].astype(str), errors="coerce")

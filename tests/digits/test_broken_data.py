@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from digits.data import PIXELS, DataError, load
+from digits.data import PACKED, PIXELS, DataError, load
 
 COLUMNS = {"train.csv": ["label"] + PIXELS, "test.csv": PIXELS}
 ROWS = {"train.csv": 12, "test.csv": 4}
@@ -205,7 +205,7 @@ def zipped(folder, *members):
 
 
 @pytest.mark.parametrize("name", ["../train.csv", "/etc/train.csv", "a/../../train.csv",
-                                  "..\\train.csv"])
+                                  "..\\train.csv", "C:/train.csv"])
 def test_a_path_that_climbs_out_of_a_zip_is_refused(good, tmp_path, name):
     path = zipped(tmp_path, (name, text(good["train.csv"])), ("test.csv", text(good["test.csv"])))
     assert "a path that leads out of it" in refusal(path)
@@ -301,8 +301,10 @@ def test_an_archive_without_the_files_is_no_reason_for_the_sample(tmp_path, monk
 
 
 @pytest.mark.parametrize("content, says", [
-    (b"\x1f\x8b\x08\0" * 99, "is packed, or a spreadsheet"), (b"PK\x03\x04" * 99, "is packed"),
-    ("label,pixel0\n1,2\n".encode("utf-16-be"), "is UTF-16 text"),
+    *((start * 99, "is packed, or a spreadsheet") for start in PACKED),
+    (bytes(range(128, 256)), "is no text"),
+    ("label,pixel0\n1,2\n".encode("utf-16-be"), "is UTF-16 or UTF-32 text"),
+    ("label,pixel0\n1,2\n".encode("utf-32"), "is UTF-16 or UTF-32 text"),
     (b"label" + b",1" * 60_000 + b"\r", "one line for each image")])
 def test_files_of_another_kind_are_told_as_what_they_are(good, folder, content, says):
     write(folder, good, "train.csv", content)

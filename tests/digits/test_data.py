@@ -169,6 +169,23 @@ def test_a_row_with_a_value_too_many(write_csvs, tmp_path, row):
     expect_error(tmp_path, f"test.csv: row {row} has 785 values, expected 784")
 
 
+@pytest.mark.parametrize("surplus", [1, 2, 3])
+@pytest.mark.parametrize("step", [0, 1, 7])
+def test_values_too_many_in_every_row_shift_no_pixels(write_csvs, tmp_path, surplus, step):
+    path = write_csvs(tmp_path) / "test.csv"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *(
+        f"{step * number},{row}" + ",9" * (surplus - 1) for number, row in enumerate(rows))]))
+    expect_error(tmp_path, f"test.csv: row 1 has {784 + surplus} values, expected 784")
+
+
+def test_a_comma_at_the_end_of_every_row_is_a_value_too_many(write_csvs, tmp_path):
+    path = write_csvs(tmp_path) / "test.csv"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *(row + "," for row in rows)]))
+    expect_error(tmp_path, "test.csv: row 1 has 785 values, expected 784")
+
+
 def test_a_row_cut_short(write_csvs, tmp_path):
     path = write_csvs(tmp_path) / "test.csv"
     path.write_text(path.read_text()[:-20])
