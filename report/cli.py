@@ -1,6 +1,8 @@
 """The command line. Each command lives in its own module, loaded only when it is called."""
 
 import argparse
+import errno
+import os
 import signal
 import sys
 import threading
@@ -8,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import List, Optional
 
-from report.errors import ReportError, errors_for_people
+from report.errors import ReportError, errors_for_people, one_line
 
 _DESCRIPTION = """\
 Train a network that reads handwritten digits, and publish what it learned as a static site.
@@ -25,12 +27,18 @@ thing put train.csv and test.csv of https://www.kaggle.com/c/digit-recognizer/da
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Run one command; every expected failure is one message on stderr and an exit code."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.reconfigure(errors="backslashreplace")  # names may hold what a terminal cannot show
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)
     python_ignores, sys.unraisablehook = sys.unraisablehook, _ask_again
     try:
         import_module(f"report.commands.{options.command}").run(options)
+        if sys.stdout:
+            sys.stdout.flush()  # here, where it can be told that nobody reads it
         return 0
+    except BrokenPipeError:
+        return _unread()
     except KeyboardInterrupt as stopped:
         print("\nStopped.", file=sys.stderr)
         return 128 + (stopped.args[0] if stopped.args else signal.SIGINT)
@@ -55,11 +63,19 @@ def _ask_again(ignored):
         sys.__unraisablehook__(ignored)
 
 
+def _unread() -> int:
+    """Nobody reads the output any more, as after `| head`: end without a word, as other tools do."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains
+    return 128 + 13  # SIGPIPE, which Windows does not know
+
+
 def _failed(error: Exception) -> int:
     text = str(error)
     if isinstance(error, OSError) and error.filename is not None:
         text = f"{error.filename}: {error.strerror}."
-    print(f"error: {text}", file=sys.stderr)
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        text = f"{error.strerror}. Free space where this command writes, or name another folder."
+    print(f"error: {one_line(text)}", file=sys.stderr)
     return 1
 
 
@@ -126,9 +142,9 @@ examples:
     doctor.add_argument("--device", metavar="ID", help="try this device only (default: all)")
 
     check = _command(commands, "check", "verify the site before others see it", """\
-Looks for dead links and anchors, changed or missing files, requests to other servers, addresses
-that break under a sub-path, hidden files, links, sizes that GitHub refuses, and a submission that
-is not the run's. Changes nothing.
+Looks for dead links and anchors, files that are missing, changed or not of the build, requests to
+other servers, addresses that break under a sub-path, hidden files, links, sizes that GitHub
+refuses, and a submission that is not the run's. Changes nothing.
 
 examples:
   python -m report check

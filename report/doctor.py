@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Iterator, List, Optional
 
+from report.errors import one_line
+
 GOOD, BAD, NOTE = "ok", "FAULT", "note"
 PACKAGES = "plaidml", "plaidml-keras", "keras", "numpy"
 LEAST_OPENCL = [1, 2]
@@ -45,6 +47,8 @@ def examine(device: Optional[str] = None) -> Iterator[Finding]:
                                                "/etc/OpenCL/vendors or by the package manager")
     else:
         yield from loaders(opencl)
+        if opencl["loader"] and any(icd["waits"] for icd in opencl["icds"]):
+            return  # PlaidML would wait too
     try:
         plaidml = ask("plaidkeras.probe")
     except ProbeFailed as failed:
@@ -80,11 +84,11 @@ def loaders(opencl: dict) -> Iterator[Finding]:
         yield Finding(GOOD, f"OpenCL loader {wanted}")
     for icd in opencl["icds"]:
         if icd["fault"]:
-            yield Finding(BAD, f"driver {icd['file']} names {icd['library'] or 'nothing'}, which "
-                               f"cannot be opened ({icd['fault']})",
-                          f"reinstall that driver, or remove {icd['file']}")
+            names = f"driver {icd['file']} names {icd['library'] or 'nothing'}, which cannot be opened"
+            yield Finding(BAD, one_line(f"{names} ({icd['fault']})"),
+                          one_line(f"reinstall that driver, or remove {icd['file']}"))
         else:
-            yield Finding(GOOD, f"driver {icd['file']}: {icd['library']}")
+            yield Finding(GOOD, one_line(f"driver {icd['file']}: {icd['library']}"))
     if not any(each["devices"] for each in opencl["platforms"]):
         yield Finding(NOTE, "OpenCL is there, but no driver offers a device",
                       "install the GPU's OpenCL driver from its vendor, and see that this user may "

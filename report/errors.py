@@ -17,6 +17,14 @@ def errors_for_people() -> tuple:
     return DataError, RecipeError, RunError, TrainingError, OSError
 
 
+def one_line(text: str, most: int = 2_000) -> str:
+    """A text as a terminal may show it: names in it may be a stranger's, and bring control
+    characters or be as long as a book. What stands at the end says what to do."""
+    shown = "".join(character if character.isprintable() else ascii(character)[1:-1]
+                    for character in text)
+    return shown if len(shown) <= most else f"{shown[:most - 500]} ... {shown[-490:]}"
+
+
 def did_you_mean(word: str, known) -> str:
     """" Did you mean 'epochs'?" where a known word is close, else a list of the known ones."""
     from difflib import get_close_matches

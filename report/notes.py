@@ -3,7 +3,10 @@
 import os
 import re
 from dataclasses import asdict
+from difflib import get_close_matches
+from html import unescape
 from pathlib import Path
+from unicodedata import category
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import SandboxedEnvironment
@@ -18,7 +21,8 @@ from report.site_check import Markup as Parsed
 
 # A page's text has a thousand characters. Markdown takes the square of these in time: seconds.
 LONGEST, BRACKETS = 20_000, 500
-_HIDDEN = re.compile("[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+# Of all that is not seen: line ends and tabs, soft hyphens, and what joins signs of some scripts.
+_UNSEEN_BUT_TAKEN = "\t\n\r\u00ad\u200c\u200d"
 # All that a note may hold between braces: figures, and conditions on them. Without loops, calls,
 # filters and arithmetic it ends soon, whoever wrote it.
 _TAKEN = (nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.CondExpr,
@@ -28,26 +32,27 @@ _TAKEN = (nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, n
 def render(name: str, facts: Facts, folder: Path) -> Markup:
     """The note `name` as HTML: from `folder` if it has one, else the built-in text."""
     path = folder / f"{name}.md"
-    if folder.is_file():
-        raise ReportError(f"{folder}: is a file; texts of your own lie in a folder of that name.")
-    if not os.path.lexists(path):
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise ReportError(f"{folder}: is no folder; your own texts lie in a folder of that name.")
+    if os.path.lexists(path):
+        _refuse_leading_out(path, folder)
+    else:
+        _refuse_misspelt(name, folder)
         path = BUILT_IN_NOTES / f"{name}.md"
     try:
         text = content(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ReportError(f"{path}: not UTF-8 text. Save it as UTF-8.") from None
-    for line, written in enumerate(text.splitlines(), start=1):
-        hidden = _HIDDEN.search(written)
-        if hidden:
-            raise ReportError(f"{path}, line {line}: holds U+{ord(hidden[0]):04X}, a character that "
-                              "hides or turns round what is beside it. Leave it out.")
     _refuse_too_long(text, path)
+    for number, line in enumerate(text.split("\n"), start=1):
+        _refuse_hidden(line, f"{path}, line {number}")
     filled = fill_in(text, facts, path)
     _refuse_too_long(filled, path)
     try:
         html = _markdown().convert(filled)
     except RecursionError:
         raise ReportError(f"{path}: lists or quotes in it are nested too deep.") from None
+    _refuse_hidden(unescape(html), f"{path}, in an escape")  # {{ "\u202e" }} or &#x202e;
     for reference in Parsed(html).references:
         if reference.fault:
             raise ReportError(f"{path}: {reference.fault}.")
@@ -70,6 +75,29 @@ def fill_in(text: str, facts: Facts, path: Path) -> str:
     except (TemplateError, TypeError, ValueError, SyntaxError, MemoryError, RecursionError) as error:
         # 1 < figure; numbers of 5,000 digits; conditions nested deeper than Python's own may be
         raise ReportError(f"{path}: cannot be filled in: {str(error) or type(error).__name__}.") from None
+
+
+def _refuse_leading_out(path: Path, folder: Path) -> None:
+    """What is linked from elsewhere may be nothing that its owner wants published."""
+    if Path(os.path.realpath(folder)) not in Path(os.path.realpath(path)).parents:
+        raise ReportError(f"{path}: is a link out of {folder}/, which is not followed. Put a copy "
+                          "of the text in its place.")
+
+
+def _refuse_misspelt(name: str, folder: Path) -> None:
+    known = [path.stem for path in BUILT_IN_NOTES.glob("*.md")]
+    for path in sorted(folder.glob("*.md")):
+        if get_close_matches(path.stem.lower(), known, n=1, cutoff=0.75) == [name]:
+            raise ReportError(f"{path}: is the text of no page. Did you mean {name}.md? Rename it, "
+                              f"or move it out of {folder}/.")
+
+
+def _refuse_hidden(text: str, where: str) -> None:
+    for sign in text:
+        if (category(sign) in ("Cc", "Cf", "Cs") or sign in "\ufffe\uffff") \
+                and sign not in _UNSEEN_BUT_TAKEN:
+            raise ReportError(f"{where}: holds U+{ord(sign):04X}, a character that hides or turns "
+                              "round what is beside it. Leave it out.")
 
 
 def _refuse_too_long(text: str, path: Path) -> None:

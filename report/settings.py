@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Dict, Optional, Union
 
-from digits.recipe import Recipe
+from digits.recipe import Recipe, RecipeError, shown
 from report.errors import ReportError, did_you_mean
 from report.files import content
 
@@ -18,7 +18,9 @@ else:
 
 DEFAULT = Path("report.toml")
 LONGEST_TEXT = 1_000  # characters; such texts are drawn on cards and repeated on every page
-_ADDRESS = re.compile(r"https?://[\w.-]+[^\s\"'<>\\]*")
+MOST_BYTES = 64_000
+_ADDRESS = re.compile(r"https?://\w[\w-]*(\.\w[\w-]*)*(:(?P<port>[0-9]{1,5}))?"
+                      r"(/[^\s\"'<>\\?#\[\]]*)?")
 _WORDS = {str: "text in quotes", int: "a whole number", float: "a number"}
 
 
@@ -46,23 +48,64 @@ def load(path: Optional[Path]) -> Settings:
         if not os.path.lexists(DEFAULT):
             return Settings()
         path = DEFAULT
-    try:
-        tables = tomllib.loads(content(path).decode("utf-8-sig"))
-    except FileNotFoundError:
-        raise ReportError(f"{path}: there is no such file. Check the path given to --config.") from None
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are such
-        raise ReportError(f"{path}: not valid TOML: {str(error)[:200]}.") from None
+    tables = _tables(path)
     known = {"report": SiteSettings, "training": Recipe}
     for name, table in tables.items():
-        if name not in known or not isinstance(table, dict):
+        if name not in known:
             raise ReportError(f"{path}: {name[:60]!r} is no table that is known here."
                               f"{did_you_mean(name[:60], list(known))}")
+        if not isinstance(table, dict):
+            what = "a list of tables" if isinstance(table, list) else "a value"
+            raise ReportError(f"{path}: {name} is {what}; expected one table. Write [{name}] once, "
+                              "above its keys.")
         _check(path, name, table, {item.name: item.type for item in fields(known[name])})
     address = tables.get("report", {}).get("base_url", "")
-    if address and not _ADDRESS.fullmatch(address):
-        raise ReportError(f"{path}: base_url in [report] must be an address that starts with "
-                          f"https:// or http://, but is {address!r}.")
-    return Settings(SiteSettings(**tables.get("report", {})), tables.get("training", {}))
+    if address and not _is_address(address):
+        raise ReportError(f"{path}: base_url in [report] must be the site's address, such as "
+                          "https://example.org/digits/, without ? and #, "
+                          f"but is {address[:200]!r}.")
+    training = tables.get("training", {})
+    try:
+        Recipe(**training)
+    except RecipeError as error:
+        raise ReportError(f"{path}: training.{error}.") from None
+    return Settings(SiteSettings(**tables.get("report", {})), training)
+
+
+def _tables(path: Path) -> dict:
+    """What a TOML file holds."""
+    try:
+        written = content(path)
+    except FileNotFoundError:
+        raise ReportError(f"{path}: there is no such file. "
+                          "Check the path given to --config.") from None
+    if len(written) > MOST_BYTES:
+        raise ReportError(f"{path}: has {len(written):,} bytes; at most {MOST_BYTES:,} are taken. "
+                          "Leave out what is no setting.")
+    for number, line in enumerate(written.splitlines(), start=1):
+        # tomllib takes the square of the dots of a key in time and memory.
+        dots = line.count(b".")
+        if dots > LONGEST_TEXT:
+            raise ReportError(f"{path}, line {number}: has {dots:,} dots, which no setting has. "
+                              "Delete it.")
+    try:
+        return tomllib.loads(written.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = written[:error.start].count(b"\n") + 1
+        raise ReportError(f"{path}, line {line}: not UTF-8 text. Save the file as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        end = f"at the end, line {len(written.rstrip().splitlines())}"
+        why = str(error)[:200].replace("at end of document", end)
+        raise ReportError(f"{path}: not valid TOML: {why}. A table or key may stand once, a text "
+                          "needs quotes.") from None
+    except (ValueError, RecursionError):
+        raise ReportError(f"{path}: a number in it has thousands of digits, or lists are nested "
+                          "too deep. Shorten them.") from None
+
+
+def _is_address(text: str) -> bool:
+    found = _ADDRESS.fullmatch(text)
+    return bool(found) and 0 < int(found["port"] or 443) < 2 ** 16
 
 
 def _check(path: Path, table: str, values: dict, types: dict) -> None:
@@ -75,7 +118,7 @@ def _check(path: Path, table: str, values: dict, types: dict) -> None:
         # bool is a kind of int in Python, but `epochs = true` is a mistake.
         if isinstance(value, bool) or not isinstance(value, accepted):
             raise ReportError(f"{path}: {key} in [{table}] must be {_WORDS[wanted]}, "
-                              f"but is {str(value)[:60]!r}.")
+                              f"but is {shown(value)!r}.")
         if wanted is str and len(value) > LONGEST_TEXT:
             raise ReportError(f"{path}: {key} in [{table}] has {len(value):,} characters; at most "
                               f"{LONGEST_TEXT:,} are taken.")

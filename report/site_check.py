@@ -8,13 +8,19 @@ from pathlib import Path, PurePosixPath
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 from urllib.parse import unquote, urlsplit
 
-from report.writer import read_marker
+from report.errors import one_line
+from report.writer import MARKER, read_marker
 
 DOWNLOAD = "downloads/submission.csv"
 LARGEST_FILE, LARGEST_SITE = 100_000_000, 1_000_000_000  # bytes; what GitHub Pages takes
-# Attributes by which a page makes the browser fetch something, rather than offer a link.
-FETCHING = {"src", "srcset", "poster", "data"}
-STYLE_ADDRESS = re.compile(r"""url\(\s*['"]?([^'")]+)|@import\s+['"]([^'"]+)""")
+MAY_BE_ADDED = ("CNAME", ".nojekyll", "robots.txt")  # by hand, for those who serve the site
+# Attributes by which a page makes the browser ask for something, rather than offer a link.
+FETCHING = {"src", "poster", "data", "background", "action", "formaction", "ping", "manifest"}
+STYLING = {"style", "fill", "stroke", "filter", "mask", "clip-path", "cursor"}
+QUOTED = r"""['"`](\s*[a-z]+://[^'"`]+|//[^'"`]+)"""  # an address of elsewhere
+STYLE_ADDRESS = re.compile(r"""url\(\s*['"]?([^'")]+)|@import\s+['"]([^'"]+)|""" + QUOTED,
+                           re.IGNORECASE)
+ADDRESSES = {".css": STYLE_ADDRESS, ".js": re.compile(QUOTED, re.IGNORECASE)}
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,10 @@ class Reference:
 
 def faults(site: Path, run) -> Iterator[str]:
     """What is wrong with a site that is to show `run`. The site is only read."""
+    return map(one_line, _faults(site, run))
+
+
+def _faults(site: Path, run) -> Iterator[str]:
     marker, files = read_marker(site), {}
     for path in sorted(site.rglob("*")):
         if path.is_symlink():
@@ -56,13 +66,18 @@ def faults(site: Path, run) -> Iterator[str]:
             yield f"{path}: is a pipe or a device, which a published site cannot hold; delete it"
     yield from _unlike_what_was_built(site, marker["files"], files)
     yield from _names_and_sizes(site, files)
-    pages = {name: Markup(path.read_text(encoding="utf-8", errors="replace"))
-             for name, path in files.items() if name.endswith(".html")}
+    pages = {name: Markup(_text(path)) for name, path in files.items()
+             if path.suffix in (".html", ".svg")}
     # Shown at any depth of the address that was not found, this page alone names its own site's.
     top = marker["made_from"].get("base_url", "").rstrip("/") + "/"
-    for name in files:
-        references = (pages[name].references if name in pages else
-                      _of_style(files[name]) if name.endswith(".css") else [])
+    for name, path in files.items():
+        references = []
+        if name in pages:
+            references = pages[name].references
+            for part in sorted(pages[name].active):
+                yield f"{path}: holds {part}, which no page here does; build the site again"
+        elif path.suffix in ADDRESSES:
+            references = _found(ADDRESSES[path.suffix], _text(path))
         for reference in references:
             if name == "404.html" and top != "/" and reference.address.startswith(top):
                 reference = Reference(reference.address[len(top):], reference.fetched)
@@ -79,6 +94,10 @@ def _unlike_what_was_built(site: Path, built: Dict[str, str],
             yield f"{site / name}: is missing; build the site again"
         elif hashlib.sha256(files[name].read_bytes()).hexdigest() != expected:
             yield f"{site / name}: was changed after it was built; build the site again"
+    for name in files:
+        if name not in (*built, MARKER, *MAY_BE_ADDED):
+            yield (f"{site / name}: is not part of the site that was built; delete it (only "
+                   f"{', '.join(MAY_BE_ADDED)} may be added)")
 
 
 def _names_and_sizes(site: Path, files: Dict[str, Path]) -> Iterator[str]:
@@ -138,41 +157,58 @@ def _another_submission(site: Path, files: Dict[str, Path], run) -> Iterator[str
 
 
 class Markup(HTMLParser):
-    """The addresses in a page or a part of one, and the places in it that an address may name."""
+    """The addresses in a page or a part of one, the places in it that an address may name, and
+    what acts by itself."""
 
     def __init__(self, text: str):
         super().__init__()
         self.references: List[Reference] = []
         self.ids: Set[str] = {"", "top"}
-        self.feed(text)
+        self.active: Set[str] = set()
+        try:
+            self.feed(text)
+            self.close()
+            self.handle_data(self.rawdata)  # what is left: a script or style without its end
+        except AssertionError:  # Python's own, of <![x[
+            self.active.add("markup that cannot be read")
 
     def handle_starttag(self, tag: str, attributes: List[Tuple[str, str]]) -> None:
         for name, value in attributes:
             value = value or ""
             if name in ("id", "name"):
                 self.ids.add(value)
-            elif name == "srcset":
-                self._add(*(each.split()[0] for each in value.split(",") if each.split()))
-            elif name in FETCHING or (name == "href" and tag == "link" and not _is_told(attributes)):
-                self._add(value.strip())
-            elif name == "href":
-                self.references.append(Reference(value.strip(), fetched=False))
-            elif name == "style":
-                self.references += _in_style(value)
+            elif name in ("srcset", "imagesrcset"):
+                self.references += [Reference(each.split()[0], fetched=True)
+                                    for each in value.split(",") if each.split()]
+            elif name in FETCHING:
+                self.references.append(Reference(value.strip(), fetched=True))
+            elif name in ("href", "xlink:href"):
+                link = tag in ("a", "area") or tag == "link" and _is_told(attributes)
+                self.references.append(Reference(value.strip(), fetched=not link))
+            elif name in STYLING:
+                self.references += _found(STYLE_ADDRESS, value)
+            elif name.startswith("on") or name == "srcdoc":
+                self.active.add(f"the attribute {name}")
+            elif name == "http-equiv" and value.strip().lower() == "refresh":
+                self.active.add("an order to go elsewhere (refresh)")
 
-    def _add(self, *addresses: str) -> None:
-        self.references += [Reference(address, fetched=True) for address in addresses]
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "script" and data.strip():
+            self.active.add("a script")
+        elif self.cdata_elem == "style":
+            self.references += _found(STYLE_ADDRESS, data)
 
 
 def _is_told(attributes) -> bool:
     """Whether a <link> only tells something, such as the page's own published address."""
-    return dict(attributes).get("rel") in ("canonical", "alternate", "license", "author")
+    first = dict(reversed(attributes))  # of two of one name browsers take the first
+    return first.get("rel") in ("canonical", "alternate", "license", "author")
 
 
-def _of_style(path: Path) -> List[Reference]:
-    return _in_style(path.read_text(encoding="utf-8", errors="replace"))
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
-def _in_style(text: str) -> List[Reference]:
-    return [Reference((first or second).strip(), fetched=True)
-            for first, second in STYLE_ADDRESS.findall(text)]
+def _found(addresses: "re.Pattern", text: str) -> List[Reference]:
+    return [Reference(found[found.lastindex].strip(), fetched=True)
+            for found in addresses.finditer(text)]

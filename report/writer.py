@@ -46,7 +46,7 @@ class Bundle:
 
         Files in it that an earlier build did not write, such as a CNAME, are kept.
         """
-        with _alone(output, "lock", "is writing this site"):
+        with _alone(output, "lock", "is writing this site"), _writing(output.resolve()):
             self._write(output.resolve())
 
     def _write(self, output: Path) -> None:
@@ -54,21 +54,23 @@ class Bundle:
         previous = output.with_name(f".{output.name}.previous")
         if previous.exists() and not output.exists():
             previous.rename(output)  # an earlier build was stopped between the two renames below
-        ours = _files_of_earlier_build(output)
+        ours = files_of_earlier_build(output)
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(previous, ignore_errors=True)
-        for path, written in {**self.files, MARKER: self._marker()}.items():
-            target = partial / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(written)
-        if output.exists():
-            _copy_others(output, partial, ours)
-        if not (output.exists() and _exchanged(partial, output)):
+        try:
+            for path, written in {**self.files, MARKER: self._marker()}.items():
+                target = partial / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(written)
             if output.exists():
-                output.rename(previous)
-            os.replace(partial, output)
-        for replaced in (partial, previous):
-            shutil.rmtree(replaced, ignore_errors=True)
+                _copy_others(output, partial, ours)
+            if not (output.exists() and _exchanged(partial, output)):
+                if output.exists():
+                    output.rename(previous)
+                os.replace(partial, output)
+            shutil.rmtree(previous, ignore_errors=True)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)  # the old site, or part of one
 
     def _marker(self) -> bytes:
         hashes = {path: hashlib.sha256(self.files[path]).hexdigest() for path in sorted(self.files)}
@@ -86,8 +88,11 @@ def only_build(output: Path) -> Iterator[None]:
 @contextmanager
 def _alone(output: Path, name: str, does: str) -> Iterator[None]:
     output = output.resolve()
-    output.parent.mkdir(parents=True, exist_ok=True)
+    files_of_earlier_build(output)  # a foreign folder is refused before anything is made beside it
     file = output.with_name(f".{output.name}.{name}")
+    with _writing(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()  # the lock takes a file that it cannot make for one that another build holds
     try:
         with FileLock(file, timeout=0):  # the system takes it back however a process ends
             try:
@@ -97,6 +102,18 @@ def _alone(output: Path, name: str, does: str) -> Iterator[None]:
     except Timeout:
         raise ReportError(f"{output}: another build {does}; wait for its end, or choose another "
                           "folder with --output.") from None
+
+
+@contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    """Says which folder could not be written. Drawings of no site go: the disk may be full."""
+    try:
+        yield
+    except OSError as error:
+        if not os.path.exists(output):
+            shutil.rmtree(output.with_name(f".{output.name}.drawings"), ignore_errors=True)
+        raise ReportError(f"{output}: cannot be written ({error.strerror or error}); free some space "
+                          "there, or choose another folder with --output.") from None
 
 
 def _exchanged(one: Path, other: Path) -> bool:
@@ -122,7 +139,7 @@ def read_marker(site: Path) -> dict:
                           "with: python -m report build") from None
 
 
-def _files_of_earlier_build(output: Path) -> set:
+def files_of_earlier_build(output: Path) -> set:
     """The paths that an earlier build wrote. Refuses a folder that no build has made."""
     if not output.exists():
         return set()
@@ -134,8 +151,8 @@ def _files_of_earlier_build(output: Path) -> set:
     except (ReportError, OSError):
         if any(output.iterdir()):
             raise ReportError(f"{output}: is not empty and holds no site of this program (no valid "
-                              f"{MARKER}), so it is left alone. Empty it, or choose another folder "
-                              "with --output.") from None
+                              f"{MARKER}), so it is left alone. Choose another folder with "
+                              "--output.") from None
         return set()
 
 

@@ -14,10 +14,13 @@ from ghp_import import GhpError, ghp_import
 from report import sources
 from report.commands.check import check
 from report.errors import ReportError
+from report.site_check import MAY_BE_ADDED
 from report.writer import MARKER, read_marker
 
 
 def run(options) -> None:
+    branch = _git("check-ref-format", "--branch", options.branch,
+                  mend="Choose another name with --branch")
     _refuse_stale(options.output, options.runs, options.notes)
     shown = check(options.output, options.runs)
     if shown.record.data.source == "sample" and not options.sample:
@@ -27,14 +30,14 @@ def run(options) -> None:
         raise ReportError(f"{options.output}: shows a training that went wrong "
                           f"({shown.record.warnings[0]}). Publish it all the same with --insist")
     address = _git("remote", "get-url", options.remote)
-    _refuse_foreign_branch(options.remote, options.branch, options.output)
+    _refuse_foreign_branch(options.remote, branch, options.output)
     try:
-        ghp_import(str(options.output), remote=options.remote, branch=options.branch, push=True,
+        ghp_import(str(options.output), remote=options.remote, branch=branch, push=True,
                    mesg=f"The report of {shown.record.id}", nojekyll=True)
-    except (GhpError, subprocess.CalledProcessError) as error:
-        raise ReportError(f"{options.remote}: would not take the branch {options.branch}: {error}. "
+    except (GhpError, subprocess.CalledProcessError, OSError) as error:
+        raise ReportError(f"{options.remote}: would not take the branch {branch}: {error}. "
                           "Fetch it and look at what others pushed there.") from None
-    print(f"Published on the branch {options.branch} of {address}")
+    print(f"Published on the branch {branch} of {address}")
     print(f"Its address: {pages_address(address)}")
 
 
@@ -68,8 +71,10 @@ def _refuse_foreign_branch(remote: str, branch: str, site: Path) -> None:
                           "--branch") from None
     for name, content in sorted(files.items()):
         if name not in published and not (site / name).is_file():
-            raise ReportError(f"{remote}: somebody has added {name} to its branch {branch}. Copy it "
-                              f"to {site}/, where it is kept, or delete it there")
+            mend = "Delete it there"
+            if name in MAY_BE_ADDED:
+                mend = f"Copy it to {site}/, where it is kept, or delete it there"
+            raise ReportError(f"{remote}: somebody has added {name} to its branch {branch}. {mend}")
         if name in published and hashlib.sha256(content).hexdigest() != published[name]:
             raise ReportError(f"{remote}: somebody has changed {name} on its branch {branch}. Take "
                               "what you need of it and delete the branch there, or choose another "
@@ -91,7 +96,8 @@ def pages_address(remote: str) -> str:
     return f"https://{owner}.github.io/" + ("" if name.lower() == f"{owner}.github.io" else f"{name}/")
 
 
-def _git(*arguments: str) -> str:
+def _git(*arguments: str, mend: str = "Is this a git repository with a remote? Add one with: "
+                                      "git remote add origin ADDRESS") -> str:
     try:
         done = subprocess.run(["git", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               encoding="utf-8", errors="replace", check=True)
@@ -99,6 +105,5 @@ def _git(*arguments: str) -> str:
         raise ReportError("git is not installed; publishing needs it.") from None
     except subprocess.CalledProcessError as error:
         why = (error.stderr.strip().splitlines() or ["no word why"])[-1]
-        raise ReportError(f"git {' '.join(arguments)}: {why}. Is this a git repository with a "
-                          "remote? Add one with: git remote add origin ADDRESS") from None
+        raise ReportError(f"git {' '.join(arguments)}: {why}. {mend}") from None
     return done.stdout.strip()

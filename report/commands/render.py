@@ -6,11 +6,13 @@ from report import formats, settings
 from report.errors import ReportError
 from report.render import render
 from report.study import Study
+from report.writer import files_of_earlier_build
 
 
 def run(options) -> None:
-    config = settings.load(options.config)
-    study = render(_run(options), options.output, options.notes, config.report)
+    config, shown = settings.load(options.config), _run(options)
+    files_of_earlier_build(options.output)  # a foreign folder is refused before anything is drawn
+    study = render(shown, options.output, options.notes, config.report)
     summarise(study, options.output)
 
 

@@ -1,6 +1,7 @@
 """`report serve`: the finished site on a local port, made anew when a text of it changes."""
 
 import errno
+import os
 import threading
 import time
 from functools import partial
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Callable, Optional
 
 from report import settings
-from report.errors import ReportError, errors_for_people
+from report.errors import ReportError, errors_for_people, one_line
 from report.paths import ASSETS, TEMPLATES
 from report.writer import read_marker
 
@@ -59,7 +60,7 @@ def watch(paths, render: Callable[[], None], changed: Callable[[], None]) -> Non
                 print("Rendered anew.", flush=True)
                 changed()
             except (ReportError, *errors_for_people()) as error:
-                print(f"error: {error} The last good site stays.", flush=True)
+                print(f"error: {one_line(str(error))} The last good site stays.", flush=True)
 
 
 def _state(paths) -> dict:
@@ -130,9 +131,10 @@ class SiteHandler(SimpleHTTPRequestHandler):
             pass  # the page was closed
 
     def translate_path(self, path):
-        inside = Path(super().translate_path(path))
-        # A link that leads out of the site is treated as if it were not there.
-        if Path(self.directory).resolve() not in (inside.resolve(), *inside.resolve().parents):
+        inside, site = Path(super().translate_path(path)), Path(self.directory).resolve()
+        # What no file can be called (a zero byte, 5,000 letters) is not there, and a link that
+        # leads out of the site is treated as if it were not.
+        if not os.path.exists(inside) or site not in (inside.resolve(), *inside.resolve().parents):
             return str(Path(self.directory, "not", "found"))
         return super().translate_path(path)
 

@@ -12,6 +12,7 @@ from report.writer import Bundle
 
 CHANNELS, COLUMNS = 32, 8
 LARGEST = 512  # filters, or pixels of one, that are drawn
+MOST = float(np.finfo(np.float16).max)  # as float16 what is larger became infinite
 
 
 def context(study: Study, bundle: Bundle) -> ActivationsContext:
@@ -41,15 +42,14 @@ def _watched(study: Study, index: int, bundle: Bundle) -> Watched:
         bundle, f"images/activations/row-{row}/input.png", activations.images[index],
         f"Row {row}: a handwritten {label}"))
     last = list(activations.layers)[-1]
-    return Watched(digit, [_layer(study, name, answers[index].astype(np.float32), digit,
-                                  name == last, bundle)
+    return Watched(digit, [_layer(study, name, answers[index].clip(-MOST, MOST).astype(np.float32),
+                                  digit, name == last, bundle)
                            for name, answers in activations.layers.items()])
 
 
 def _layer(study: Study, name: str, answer: np.ndarray, digit: Digit, last: bool,
            bundle: Bundle) -> LayerPicture:
-    count, most = answer.shape[-1], np.finfo(np.float16).max
-    answer = answer.clip(-most, most)  # as float16 what is larger became infinite
+    count = answer.shape[-1]
     low, high = float(answer.min()), float(answer.max())
     silent = int(np.sum(np.abs(answer).reshape(-1, count).max(axis=0) == 0))
 

@@ -25,6 +25,7 @@ from sklearn.model_selection import train_test_split
 
 from digits.recipe import Recipe, RecipeError
 from digits.run import DataFacts
+from digits.verify import MOST_JUDGED
 
 DEFAULT_FOLDER = Path("data")
 KAGGLE_ZIP = "digit-recognizer.zip"
@@ -94,11 +95,17 @@ def load(location: Path = DEFAULT_FOLDER, explicit: bool = False) -> Dataset:
 
 def split(labels: np.ndarray, recipe: Recipe) -> Tuple[np.ndarray, np.ndarray]:
     """The row numbers to train on and to validate on, in the order in which scikit-learn
-    shuffles them: int (n_train,), int (n_validation,). Raises RecipeError if none is left."""
+    shuffles them: int (n_train,), int (n_validation,). Raises RecipeError if none is left to train
+    on, or more to validate on than a report can show."""
     for name in ("validation_fraction", "refit_validation_fraction"):
         if int(len(labels) * (1 - getattr(recipe, name))) < 1:
             raise RecipeError(f"{name} is {getattr(recipe, name)!r}, which leaves none of "
                               f"{len(labels)} rows to train on; expected a smaller one")
+    judged = int(np.ceil(len(labels) * recipe.validation_fraction))
+    if judged > MOST_JUDGED:
+        raise RecipeError(f"validation_fraction is {recipe.validation_fraction!r}, which leaves "
+                          f"{judged:,} of {len(labels):,} rows to validate on, more than the "
+                          f"{MOST_JUDGED:,} that a report can show; expected a smaller one")
     return tuple(train_test_split(np.arange(len(labels)), test_size=recipe.validation_fraction,
                                   random_state=recipe.split_seed))
 

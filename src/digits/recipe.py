@@ -31,7 +31,7 @@ class Recipe:
     def __post_init__(self):
         def expect(name, holds, expected):
             if not holds:
-                raise RecipeError(f"{name} is {str(getattr(self, name))[:40]}; expected {expected}")
+                raise RecipeError(f"{name} is {shown(getattr(self, name))}; expected {expected}")
 
         expect("epochs", 1 <= self.epochs <= MOST_EPOCHS, f"1 to {MOST_EPOCHS}")
         expect("refit_epochs", 0 <= self.refit_epochs <= MOST_EPOCHS, f"0 to {MOST_EPOCHS}")
@@ -50,6 +50,14 @@ class Recipe:
             return replace(changed, refit_epochs=math.ceil(
                 changed.epochs * self.refit_epochs / self.epochs))
         return changed
+
+
+def shown(value) -> str:
+    """A value for a message: short, whatever it is."""
+    try:
+        return str(value)[:40]
+    except (ValueError, RecursionError):  # of integers Python writes no more than 4,300 digits
+        return "a value too long to show"
 
 
 # The bundled sample is small: fewer epochs of smaller batches show the same picture in minutes,

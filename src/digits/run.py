@@ -200,7 +200,7 @@ class Run:
         """The content of the submission."""
         with _reading(self.submission) as path:
             content = verify.content(path)
-            verify.submission(content)
+            verify.submission(content, self.record.data.test_rows)
             return content
 
     @cached_property

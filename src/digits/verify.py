@@ -14,9 +14,10 @@ from typing import BinaryIO, Dict, List, Union, get_args, get_origin, get_type_h
 import numpy as np
 
 # Far beyond what training writes: texts of 600 characters, 30 entries, JSON of 10 kB, arrays of
-# 12 MB (100 MB for ten times Kaggle's rows).
-MOST_CHARACTERS, MOST_ENTRIES, MOST_BYTES, MOST_ARRAY_BYTES = 10_000, 1_000, 20_000_000, 500_000_000
+# 12 MB (100 MB for ten times Kaggle's rows). Each validation row may be a mistake, with an image.
+MOST_CHARACTERS, MOST_ENTRIES, MOST_BYTES, MOST_ARRAY_BYTES = 10_000, 1_000, 20_000_000, 200_000_000
 MOST_NUMBER, MOST_VALUES, MOST_WATCHED, MOST_EXAMPLES = 10 ** 12, 1_000_000, 10, 100
+MOST_ROWS, MOST_JUDGED, LEAST_SECONDS = 1_000_000, 50_000, 1e-6
 # A layer's name becomes a file's, a run's id stands in a command that readers copy.
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 
@@ -42,7 +43,9 @@ def arrays(opened: BinaryIO) -> None:
     """An npz file: small enough once it is unpacked. Its entries' own claims are checked as they
     are read: what is shorter or longer than it says is damaged."""
     with zipfile.ZipFile(opened) as archive:
-        unpacked = sum(entry.file_size for entry in archive.infolist())
+        entries = archive.infolist()
+    _expect(len(entries) <= MOST_ENTRIES, "number of arrays", len(entries))
+    unpacked = sum(entry.file_size for entry in entries)
     if unpacked > MOST_ARRAY_BYTES:
         raise ValueError(f"its arrays have {unpacked:,} bytes, at most {MOST_ARRAY_BYTES:,} are read")
     opened.seek(0)
@@ -56,7 +59,8 @@ def record(record) -> None:
         if getattr(record, name) is not None:
             datetime.fromisoformat(getattr(record, name))
     for name in ("train_rows", "test_rows"):
-        _expect(getattr(record.data, name), name, 0)
+        rows = getattr(record.data, name)
+        _expect(0 < rows <= MOST_ROWS, name, rows)
     if record.status == "finished" and None in (record.device, record.seconds, record.finished):
         raise ValueError("it is finished without a device or a time")
 
@@ -70,7 +74,7 @@ def history(epochs: List, planned: Dict[str, int]) -> None:
         seen[epoch.stage] += 1
         _expect(epoch.epoch == seen[epoch.stage] <= planned[epoch.stage], "epoch", epoch.epoch)
         _expect(max(epoch.acc, epoch.val_acc) <= 1, "accuracy", max(epoch.acc, epoch.val_acc))
-        _expect(epoch.seconds, "time of an epoch", epoch.seconds)
+        _expect(epoch.seconds >= LEAST_SECONDS, "time of an epoch", epoch.seconds)
     first = next(iter(planned))
     _expect(seen[first], f"number of epochs of the {first}", 0)
 
@@ -86,14 +90,18 @@ def layers(layers: List) -> None:
     _expect(sum(layer.parameters for layer in layers), "number of parameters", 0)
 
 
-def submission(text: bytes) -> None:
-    """Short lines of plain characters; whether Kaggle takes them is for the site to say."""
-    if not re.fullmatch(rb"(?:[ -~]{0,100}\r?(?:\n|\Z))*", text):
+def submission(text: bytes, test_rows: int) -> None:
+    """Short lines of plain characters, at most twice as many as are due; whether Kaggle takes them
+    is for the site to say."""
+    lines = text.splitlines()
+    _expect(len(lines) <= 2 * (test_rows + 1), "number of lines", len(lines))
+    if re.search(rb"[^ -~\r\n]", text) or max(map(len, lines), default=0) > 100:
         raise ValueError("it is no text of short lines")
 
 
 def preview(arrays: Dict[str, np.ndarray], train_rows: int, test_rows: int) -> None:
     images, judged = (28, 28), len(np.atleast_1d(arrays["validation_rows"]))
+    _expect(judged <= MOST_JUDGED, "number of validation rows", judged)
     first, most = len(np.atleast_1d(arrays["first_images"])), train_rows - 1
     _array(arrays, "train_head", (min(5, train_rows), 785), 255)
     _array(arrays, "test_head", (min(5, test_rows), 784), 255)
@@ -111,8 +119,9 @@ def preview(arrays: Dict[str, np.ndarray], train_rows: int, test_rows: int) -> N
             "number of validation rows", judged)
     if "repeats" in arrays:
         _array(arrays, "pixel_range", (2, 2), 255)
-        _array(arrays, "repeats", (..., 2), most)
-        _array(arrays, "leaks", (..., 2), max(most, test_rows - 1))
+        for name, rows in (("repeats", train_rows), ("leaks", test_rows)):
+            _array(arrays, name, (..., 2), max(most, rows - 1))
+            _expect(len(arrays[name]) <= rows, f"number of {name}", len(arrays[name]))
 
 
 def predictions(arrays: Dict[str, np.ndarray], validation_rows: int, test_rows: int) -> None:
@@ -124,8 +133,8 @@ def predictions(arrays: Dict[str, np.ndarray], validation_rows: int, test_rows: 
 
 def weights(arrays: Dict[str, np.ndarray]) -> None:
     for name, array in arrays.items():
-        _expect(array.dtype.kind == "f" and array.size and np.isfinite(array).all(), name,
-                f"{array.dtype} {array.shape} or no number")
+        _expect(array.dtype.kind == "f" and array.itemsize <= 8 and array.size
+                and np.isfinite(array).all(), name, f"{array.dtype} {array.shape} or no number")
 
 
 def activations(arrays: Dict[str, np.ndarray], shapes: Dict[str, tuple], train_rows: int) -> None:
@@ -156,9 +165,10 @@ def _array(arrays: Dict[str, np.ndarray], name: str, shape: tuple, most: float, 
     fits = len(array.shape) == len(shape) and all(
         wanted is ... or (size > 0 if wanted is None else size == wanted)
         for size, wanted in zip(array.shape, shape))
-    if array.dtype.kind not in kinds or not fits:
+    if array.dtype.kind not in kinds or array.itemsize > 8 or not fits:
         raise ValueError(f"{name} is {array.dtype} {array.shape}, expected {shape}")
-    if array.size and not (array.min() >= least and array.max() <= most):  # NaN is neither
+    # NaN is neither; a float16 cannot be compared with what it cannot hold
+    if array.size and not (float(array.min()) >= least and float(array.max()) <= most):
         raise ValueError(f"{name} runs from {array.min()} to {array.max()}, expected {least} to {most}")
 
 

@@ -24,24 +24,32 @@ LOADERS = {"darwin": ["/System/Library/Frameworks/OpenCL.framework/OpenCL"],
 def look() -> Dict:
     """{"loader": name or None, "icds": [...], "platforms": [{..., "devices": [...]}]}."""
     loader = next((name for name in LOADERS if _opens(name) is None), None)
-    return {"loader": loader, "opened_by_plaidml": LOADERS[0], "icds": icds(),
-            "platforms": platforms(ctypes.CDLL(loader)) if loader else []}
+    drivers = icds()
+    answers = loader and not any(driver["waits"] for driver in drivers)
+    return {"loader": loader, "opened_by_plaidml": LOADERS[0], "icds": drivers,
+            "platforms": platforms(ctypes.CDLL(loader)) if answers else []}
 
 
 def icds() -> List[Dict]:
-    """The drivers that are registered, each with why it cannot be opened, if it cannot."""
+    """The drivers that are registered, each with why it cannot be opened, if it cannot, and
+    whether the loader would wait for it for ever."""
     if LOADERS[0] != "libOpenCL.so":
         return []
     named = os.environ.get("OCL_ICD_VENDORS", "/etc/OpenCL/vendors")
     files = [Path(named)] if named.endswith(".icd") else sorted(Path(named).glob("*.icd"))
     found = []
     for file in files:
+        library, waits = "", file.is_fifo()
         try:
-            library = file.read_text(encoding="utf-8", errors="replace").strip()
-            fault = _opens(library) if library else "the file is empty"
+            if waits:
+                fault = "it is a pipe, and all that uses OpenCL waits for it for ever"
+            else:
+                with open(file, encoding="utf-8", errors="replace") as lines:
+                    library = lines.readline(4096).strip()  # all that the loader reads of it
+                fault = _opens(library) if library else "its first line is empty"
         except OSError as error:
-            library, fault = "", error.strerror
-        found.append({"file": str(file), "library": library, "fault": fault})
+            fault = error.strerror
+        found.append({"file": str(file), "library": library, "fault": fault, "waits": waits})
     return found
 
 
@@ -88,7 +96,7 @@ def _opens(library: str) -> Optional[str]:
     """Why a library cannot be opened; None if it can."""
     try:
         ctypes.CDLL(library)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # of a name with a zero byte
         return str(error)
     return None
 

@@ -170,42 +170,44 @@ def keras_actions(batch_size, is_stock):
             "breakdown": lambda: breakdown(model, images, one_hot)}
 
 
-def breakdown(model, images, one_hot, repeats=7):
-    """What each layer adds to a step: the outputs asked for grow, and medians are differenced.
-
-    One element of each is fetched, so that nothing but making them takes time.
+def breakdown(model, images, one_hot, turns=15):
+    """What each layer adds to a step: the outputs asked for grow, and the medians of the
+    differences within a turn tell. One element of each output is fetched, so that nothing but
+    making them takes time.
     """
     import keras.backend as K
 
-    def milliseconds(values):
+    arrays = [images, one_hot, np.ones(len(images), "float32"), 1]
+
+    def program(values):
         first = [value[tuple([slice(0, 1)] * value.shape.ndims)] if value.shape.ndims else value
                  for value in values]
         run = K.function([*model.inputs, *model.targets, *model.sample_weights,
                           K.learning_phase()], first)
-        arrays, times = [images, one_hot, np.ones(len(images), "float32"), 1], []
-        run(arrays)  # compiles
-        for _ in range(repeats):
-            began = time.perf_counter()
-            run(arrays)
-            times.append(1000 * (time.perf_counter() - began))
-        return statistics.median(times)
+        return lambda: run(arrays)
 
-    forward = [milliseconds([layer.output]) for layer in model.layers]
-    backward, known = {}, milliseconds([model.total_loss])
+    parts = [(layer.name, "forward", program([layer.output])) for layer in model.layers]
+    parts.append(("loss", "forward", program([model.total_loss])))
     weights = []
     for layer in reversed([layer for layer in model.layers if layer.trainable_weights]):
         weights += layer.trainable_weights
-        time_now = milliseconds(K.gradients(model.total_loss, weights))
-        backward[layer.name], known = time_now - known, time_now
-    times = []
-    for _ in range(repeats + 1):
-        began = time.perf_counter()
-        model.train_on_batch(images, one_hot)
-        times.append(1000 * (time.perf_counter() - began))
-    lines = [f"{layer.name:10} {now - before:7.0f}"
-             + (f" {backward[layer.name]:9.0f}" if layer.name in backward else "")
-             for layer, before, now in zip(model.layers, [0, *forward], forward)]
-    return ";".join([*lines, f"{'updates':10} {'':7} {statistics.median(times[1:]) - known:9.0f}"])
+        parts.append((layer.name, "backward", program(K.gradients(model.total_loss, weights))))
+    parts.append(("updates", "backward", lambda: model.train_on_batch(images, one_hot)))
+
+    times = np.array([[milliseconds(run) for _, _, run in parts]
+                      for _ in range(turns + 1)][1:])  # the first turn compiles
+    added = np.median(np.diff(times, axis=1, prepend=0), axis=0)
+    table = {}
+    for (name, way, _), more in zip(parts, added):
+        table.setdefault(name, {"forward": "", "backward": ""})[way] = f"{more:.0f}"
+    return ";".join(f"{name:10} {row['forward']:>7} {row['backward']:>9}"
+                    for name, row in table.items())
+
+
+def milliseconds(run):
+    began = time.perf_counter()
+    run()
+    return 1000 * (time.perf_counter() - began)
 
 
 def torch_actions(batch_size, channels_last):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from digits.data import DataError, load, split
-from digits.recipe import Recipe
+from digits.recipe import Recipe, RecipeError
 
 
 def test_plain_csvs_become_images_and_labels(write_csvs, sample, tmp_path):
@@ -262,3 +262,11 @@ def zip_files(path, *files):
         for file in files:
             archive.write(file, file.name)
     return path
+
+
+@pytest.mark.parametrize("rows, fraction, says", [
+    (10, 0.95, "leaves none of 10 rows to train on"),
+    (300_000, 0.2, "leaves 60,000 of 300,000 rows to validate on, more than the 50,000")])
+def test_a_split_that_leaves_too_few_or_too_many_rows_is_refused(rows, fraction, says):
+    with pytest.raises(RecipeError, match=says):
+        split(np.zeros(rows), Recipe(validation_fraction=fraction))

@@ -29,6 +29,11 @@ def test_an_impossible_number_is_named(name, value):
         replace(Recipe(), **{name: value})
 
 
+def test_a_number_of_too_many_digits_is_named():
+    with pytest.raises(RecipeError, match="^seed is a value too long to show; expected "):
+        Recipe(seed=16 ** 5000)
+
+
 @pytest.mark.parametrize("changes, refit_epochs", [
     ({"epochs": 1}, 1), ({"epochs": 40}, 20), ({"epochs": 40, "refit_epochs": 3}, 3),
     ({"batch_size": 64}, 10), ({"epochs": 0, "refit_epochs": 2}, None)])

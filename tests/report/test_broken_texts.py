@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digits.recipe import Recipe, RecipeError
+from digits.recipe import Recipe
 from digits.run import Run, RunError
 from report import notes
 from report.errors import ReportError
@@ -58,10 +58,7 @@ def test_settings_are_taken_or_refused_by_one_message(place, table, lines):
         assert str(path) in said(error)
         return
     assert all(text.isprintable() for text in vars(loaded.report).values())
-    try:
-        Recipe().changed(**loaded.training)
-    except RecipeError as error:
-        assert "expected" in said(error)
+    Recipe().changed(**loaded.training)
 
 
 # Notes
@@ -71,6 +68,7 @@ PIECES = st.one_of(
     st.sampled_from(FIGURES).map("{{{{ {} }}}}".format),
     st.sampled_from(["{{", "}}", "{%", "%}", "{#", "#}", "{% if errors %}", "{% endif %}", "{% else %}",
                      "{% for a in errors %}", "{% endfor %}", "{% raw %}", "{{ 'a' * 9 }}", "errors",
+                     '{{ "\\u202e" }}', '{{ "\\ud800" }}', '{{ "\\0" }}', "&#x202e;",
                      "==", "|", "(", ")", "[", "]", "](", "javascript:alert(1)", "<script>alert(1)",
                      "</script>", "<img src=x onerror=alert(1)>", "&#106;avascript:", "http://", "\n",
                      "\n\n", "# ", "- ", "> ", "`", "```\n", "*", "**", "_", "![", '"', "'", "\\",
@@ -92,6 +90,9 @@ class Tags(HTMLParser):
                 assert value.startswith("text-align:")
             if name in ("href", "src"):
                 assert "script" not in value.partition(":")[0].lower()
+
+    def handle_data(self, text):
+        assert text.encode() and not {"\u202e", "\0"} & set(text)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The command line as a user meets it: a process, its output and its exit code."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -8,15 +9,17 @@ from pathlib import Path
 import pytest
 
 from report import cli
+from report.drawings import Drawings
 
 ROOT = Path(__file__).parents[2]
 
 
-def report(folder: Path, *arguments) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
+def report(folder: Path, *arguments, stdout=subprocess.PIPE,
+           **environment) -> subprocess.CompletedProcess:
+    python_path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
     return subprocess.run([sys.executable, "-m", "report", *arguments], cwd=folder,
-                          env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          encoding="utf-8", timeout=60)
+                          env={**os.environ, "PYTHONPATH": python_path, **environment},
+                          stdout=stdout, stderr=subprocess.PIPE, encoding="utf-8", timeout=60)
 
 
 def test_render_writes_the_site_and_says_where_it_is(make_run, tmp_path):
@@ -45,6 +48,8 @@ def test_render_takes_a_run_by_its_id_or_its_folder(make_run, tmp_path, monkeypa
     (["build", "--epochs", "0"], 2, ["--epochs", "at least 1", "'0'"]),
     (["render"], 1, ["runs"]),
     (["render", "--run", "nope"], 1, ["--run nope", "run.json"]),
+    (["render", "--run", "a\x1b[31m\nb\udcff"], 1, ["--run a\\x1b[31m\\nb\\udcff", "run.json"]),
+    (["render", "--run", "x" * 60_000], 1, ["xxx", "File name too long."]),
     (["render", "--config", "nope.toml"], 1, ["nope.toml", "--config"]),
     (["build", "--data", "nowhere"], 1, ["nowhere"]),
     (["serve"], 1, ["site", "python -m report build"]),
@@ -62,6 +67,29 @@ def test_every_failure_is_one_message_and_an_exit_code(tmp_path, monkeypatch, ca
         assert part in message
     if code == 1:
         assert message.startswith("error: ") and message.count("\n") == 1
+        assert message[:-1].isprintable() and len(message) < 2100
+
+
+def test_what_the_terminal_cannot_show_is_shown_escaped(tmp_path):
+    done = report(tmp_path, "notes", "--notes", "d\xe9", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "") and "d\\xe9/data.md  written" in done.stdout
+
+
+def test_output_that_nobody_reads_any_more_ends_the_command_without_a_word(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = report(tmp_path, "notes", "--names", stdout=writer)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_full_disk_is_told_with_what_to_do(tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("shutil.copyfile", full)
+    assert cli.main(["notes"]) == 1
+    assert "No space left on device. Free space where" in capsys.readouterr().err
 
 
 def test_a_failure_shows_no_traceback(tmp_path):
@@ -77,11 +105,14 @@ def test_an_unfinished_run_is_not_rendered(make_run, tmp_path, monkeypatch, caps
     assert "not finished but training" in capsys.readouterr().err
 
 
-def test_a_foreign_folder_is_not_replaced(make_run, tmp_path, monkeypatch, capsys):
-    make_run("runs/one")
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["render", "--output", "."]) == 1
-    assert "--output" in capsys.readouterr().err
+@pytest.mark.parametrize("output", [".", "runs", "/"])
+def test_a_foreign_folder_is_not_replaced(make_run, tmp_path, monkeypatch, capsys, output):
+    make_run("here/runs/one")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr("report.study.Drawings", Drawings)  # which would draw beside the output
+    assert cli.main(["render", "--output", output]) == 1
+    assert f"error: {output}: is not empty" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["here"] and os.listdir(tmp_path / "here") == ["runs"]
 
 
 def test_a_run_without_its_files_is_one_message(make_run, tmp_path, monkeypatch, capsys):

@@ -55,6 +55,20 @@ def test_a_driver_that_is_gone_or_named_wrongly_is_a_fault_with_its_file(icds):
     assert "no driver offers a device" in found[-1].text and found[-1].mend
 
 
+def test_a_pipe_is_not_waited_for_and_only_the_first_line_of_a_file_counts(
+        icds, tmp_path, monkeypatch):
+    folder = icds(zero="/nowhere/\0")
+    os.mkfifo(tmp_path / "p.icd")
+    (tmp_path / "lines.icd").write_bytes(b"/nowhere/a\x1b\xff\nb")
+    monkeypatch.setenv("OCL_ICD_VENDORS", folder)
+    monkeypatch.setattr(doctor, "PROBE_SECONDS", 30)
+    texts = [finding.text for finding in doctor.examine() if finding.state == doctor.BAD]
+    assert f"driver {folder}/lines.icd names /nowhere/a\\x1b\ufffd, which cannot be" in texts[0]
+    assert f"driver {folder}/p.icd names nothing, which cannot be opened (it is a pipe, " in texts[1]
+    assert f"driver {folder}/zero.icd names /nowhere/\\x00, which cannot be opened" in texts[2]
+    assert len(texts) == 3
+
+
 def looked(**environment) -> dict:
     return json.loads(subprocess.check_output(
         [sys.executable, "-m", "plaidkeras.opencl"], env={**os.environ, **environment}))

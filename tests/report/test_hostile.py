@@ -65,7 +65,8 @@ def test_a_link_or_a_pipe_in_a_run_is_not_followed(place, capsys, name, made):
 
 
 @pytest.mark.parametrize("text", [
-    b"", b"<script>\n", b"ImageId,Label\n" + b"1,1\n" * 6_000_000, b"\0" * 99, b"x" * 1000])
+    b"", b"<script>\n", b"ImageId,Label\n" + b"1,1\n" * 6_000_000, b"\0" * 99, b"x" * 1000,
+    b"\n" * 19_000_000 + b"\xff"])
 def test_a_strange_submission_is_shown_as_failing_or_refused(place, capsys, text):
     (place / "runs" / "stranger" / "submission.csv").write_bytes(text)
     if cli.main(["render"]) == 1:
@@ -85,9 +86,11 @@ def test_weights_that_are_no_numbers_are_damaged_before_anything_is_drawn(place,
 
 def test_answers_beyond_all_bounds_and_a_map_of_one_place_are_shown(place):
     folder = place / "runs" / "stranger"
-    for name, key, value in (("predictions.npz", "map", 0), ("activations.npz", "conv1", np.inf)):
+    for name, key, value, kind in (("predictions.npz", "map", 0, "f2"),
+                                   ("activations.npz", "conv1", np.inf, "f2"),
+                                   ("activations.npz", "norm1", -1e300, "f8")):
         with np.load(folder / name) as arrays:
-            changed = {**arrays, key: np.full_like(arrays[key], value)}
+            changed = {**arrays, key: np.full_like(arrays[key], value, kind)}
         np.savez(folder / name, **changed)
     assert cli.main(["render"]) == 0
 
@@ -121,6 +124,42 @@ def test_an_array_that_claims_to_fill_the_memory_is_damaged(place, capsys):
             archive.writestr(f"{name}.npy", b"\x93NUMPY\x01\x00v\x00" + header)
     (place / "runs" / "stranger" / "predictions.npz").write_bytes(content.getvalue())
     assert "predictions.npz: damaged" in refusal(capsys)
+
+
+@pytest.mark.parametrize("name, key, array, says", [
+    ("preview.npz", "repeats", np.zeros((300_000, 2), int), "number of repeats is '300000'"),
+    ("preview.npz", "repeats", np.zeros((13_000_000, 2), int), "its arrays have 208,"),
+    ("preview.npz", "leaks", np.zeros((41, 2), int), "number of leaks is '41'"),
+    ("preview.npz", "validation_rows", np.arange(500_000), "number of validation rows is '500000'"),
+    ("activations.npz", "conv1", np.zeros((2, 26, 26, 32), np.longdouble), "conv1 is float"),
+    ("weights.npz", "conv1/kernel", np.zeros((3, 3, 1, 32), np.longdouble), "conv1/kernel is")])
+def test_more_than_a_run_can_hold_is_damaged(place, capsys, name, key, array, says):
+    path = place / "runs" / "stranger" / name
+    with np.load(path) as arrays:
+        changed = {**arrays, key: array}
+    np.savez_compressed(path, **changed)
+    assert f"{name}: damaged ({says}" in refusal(capsys)
+
+
+@pytest.mark.parametrize("rows", [0, 450_000_000])
+def test_a_run_of_no_rows_or_of_too_many_is_damaged(place, capsys, rows):
+    path = place / "runs" / "stranger" / "run.json"
+    record = json.loads(path.read_text())
+    record["data"]["train_rows"] = rows
+    path.write_text(json.dumps(record))
+    assert f"run.json: damaged (train_rows is '{rows}')" in refusal(capsys)
+
+
+def test_a_thousand_arrays_are_damaged(place, capsys):
+    np.savez(place / "runs" / "stranger" / "weights.npz",
+             **{str(number): np.ones(1) for number in range(1001)})
+    assert "weights.npz: damaged (number of arrays is '1001')" in refusal(capsys)
+
+
+def test_an_epoch_that_took_no_time_is_damaged(place, capsys):
+    path = place / "runs" / "stranger" / "history.csv"
+    path.write_text(path.read_text().replace("20.0", "1e-320"))
+    assert "history.csv: damaged (time of an epoch is '1e-320')" in refusal(capsys)
 
 
 def test_predictions_of_another_shape_are_damaged(place, capsys):
@@ -158,7 +197,11 @@ def test_markup_in_a_record_is_shown_as_text(place):
     ("[" * 1000, "has 1,000 brackets '['; at most 500"),
     ("{{ '[' }}" * 600, "has 600 brackets"), ("{{ " + "9" * 5000 + " }}", "cannot be filled in"),
     ("One.\nTwo \u202eevil.", "data.md, line 2: holds U+202E, a character that hides"),
-    ("\0", "line 1: holds U+0000"),
+    ("\0", "line 1: holds U+0000"), ("\u200e", "U+200E"), ("\u061c", "U+061C"),
+    ("\U000e0041", "U+E0041"), ("\ufffa", "U+FFFA"),
+    ("&#x202e;", "data.md, in an escape: holds U+202E"),
+    ('{{ "\\u202eevil" }}', "data.md, in an escape: holds U+202E"), ('{{ "\\0" }}', "U+0000"),
+    ('{{ "\\x1b[31m" }}', "U+001B"), ('{{ "\\ud800" }}', "U+D800"),
     ("- " * 3000 + "x", "nested too deep"),
     ("x" * 10_000_000, "has 10,000,000 characters; at most 20,000")])
 def test_a_hostile_note_is_refused(place, capsys, note, says):
@@ -168,12 +211,17 @@ def test_a_hostile_note_is_refused(place, capsys, note, says):
 
 
 @pytest.mark.parametrize("text, says", [
-    ("a = " + "[" * 100_000, "report.toml: not valid TOML"),
-    ('[report]\ntitle = "' + "x" * 10_000_000 + '"', "title in [report] has 10,000,000 characters"),
+    ("a = " + "[" * 60_000, "report.toml: a number in it has thousands of digits, or lists"),
+    ('[report]\ntitle = "' + "x" * 50_000 + '"', "title in [report] has 50,000 characters"),
+    ("#" * 64_001, "report.toml: has 64,001 bytes; at most 64,000 are taken"),
+    ("[report]\ntitle" + ".a" * 30_000 + " = 1", "report.toml, line 2: has 30,000 dots"),
+    ("[report]\ntitle" + ".a" * 1000 + " = 1", "title in [report] must be text in quotes, but is"),
+    ("[report]\ntitle = 0x" + "f" * 5000, "must be text in quotes, but is 'a value too long to show'"),
+    ("[training]\nepochs = 0o" + "7" * 9000, "training.epochs is a value too long to show; expected"),
     ('[report]\nauthor = "\\u202Elive"', "holds a character that cannot be shown"),
-    ('[report]\nbase_url = "https://a/\\"><script>"', "must be an address that starts with"),
-    ("[training]\nepochs = " + "9" * 5000, "not valid TOML"),
-    ("[report]\n" + "x" * 5_000_000 + " = 1", "[report] has no key 'xxx"),
+    ('[report]\nbase_url = "https://a/\\"><script>"', "must be the site's address"),
+    ("[training]\nepochs = " + "9" * 5000, "a number in it has thousands of digits"),
+    ("[report]\n" + "x" * 50_000 + " = 1", "[report] has no key 'xxx"),
     ("x" * 30_000_000, "has more than 20,000,000 bytes")])
 def test_hostile_settings_are_refused(place, capsys, text, says):
     (place / "report.toml").write_text(text)

@@ -2,7 +2,7 @@ from dataclasses import fields
 
 import pytest
 
-from report import notes
+from report import cli, notes
 from report.errors import ReportError
 from report.facts import Facts, facts
 from report.pages import NOT_FOUND, PAGES
@@ -66,6 +66,50 @@ def test_a_figure_cannot_bring_in_markup(tmp_path, known):
 def test_a_note_reaches_nothing_but_the_figures(tmp_path, known, text):
     with pytest.raises(ReportError, match="data.md, line 1: a text may hold"):
         render(tmp_path, text, known)
+
+
+def test_signs_that_scripts_and_emoji_need_are_taken(tmp_path, known):
+    text = "می\u200cخواهم \U0001f469\u200d\U0001f52c\ufe0f Zei\u00adle"
+    assert text in render(tmp_path, text, known)
+
+
+def test_a_misspelt_note_is_refused_where_the_right_one_is_missing(tmp_path, known):
+    (tmp_path / "README.md").write_text("what lies here")
+    (tmp_path / "dtaa.md").write_text("Mine.")
+    with pytest.raises(ReportError, match="dtaa.md: is the text of no page. Did you mean data.md?"):
+        notes.render("data", known, tmp_path)
+    assert notes.render("results", known, tmp_path)
+    assert render(tmp_path, "Mine too.", known) == "<p>Mine too.</p>"
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path, known):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (tmp_path / "secret").write_text("secret")
+    (folder / "data.md").symlink_to("../secret")
+    with pytest.raises(ReportError, match="data.md: is a link out of .*notes/"):
+        notes.render("data", known, folder)
+    (folder / "shared.md").write_text("Shared.")
+    (folder / "results.md").symlink_to("shared.md")
+    assert notes.render("results", known, folder) == "<p>Shared.</p>"
+
+
+@pytest.mark.parametrize("made", [lambda path: path.write_text(""),
+                                  lambda path: path.symlink_to("nowhere")])
+@pytest.mark.parametrize("folder", ["notes", "notes/mine"])
+def test_notes_are_not_copied_where_a_file_is(tmp_path, monkeypatch, capsys, made, folder):
+    monkeypatch.chdir(tmp_path)
+    made(tmp_path / "notes")
+    assert cli.main(["notes", "--notes", folder]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {folder}: cannot be made") and "--notes" in said
+
+
+def test_a_broken_link_among_the_notes_is_kept(tmp_path, capsys):
+    (tmp_path / "data.md").symlink_to("nowhere")
+    assert cli.main(["notes", "--notes", str(tmp_path)]) == 0
+    assert "data.md  kept as it is" in capsys.readouterr().out
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_every_figure_is_documented_text(known):

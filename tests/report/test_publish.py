@@ -10,6 +10,7 @@ import pytest
 
 from report import cli
 from report.commands.publish import pages_address
+from report.site_check import Markup
 
 
 @pytest.fixture
@@ -80,6 +81,19 @@ def test_what_is_wrong_in_a_page_is_named(built, capsys, markup, says):
     assert told.err.startswith("error: site: has ") and "listed above" in told.err
 
 
+@pytest.mark.parametrize("markup", [
+    '<meta http-equiv=" Refresh" content="0;url=http://evil/">', '<base href="http://evil/">',
+    '<body background="http://evil/a.png">', '<form action="http://evil">', '<a ping="http://evil">',
+    '<button formaction="//evil">', '<image xlink:href="http://evil/b.png">',
+    '<use href="http://evil/c.svg">', '<rect fill="URL(http://evil/c.svg#a)">',
+    '<link rel="stylesheet" rel="canonical" href="http://evil/a.css">', "<iframe srcdoc='a'>",
+    "<script>fetch('x')</script>", "<script>fetch('x')", '<p onclick="x()">', "<![x[ <p>",
+    "<style>a { background: image-set('http://evil/d.png' 1x)", "<style>@import '//evil';</style>"])
+def test_whatever_asks_another_server_or_acts_by_itself_is_found(markup):
+    page = Markup(markup)
+    assert page.active or [reference for reference in page.references if reference.fault]
+
+
 def test_what_is_wrong_with_the_files_is_named(built, capsys):
     site = built / "site"
     (site / "404.html").unlink()
@@ -87,14 +101,22 @@ def test_what_is_wrong_with_the_files_is_named(built, capsys):
     (site / "way-out").symlink_to(built)
     (site / "downloads" / "submission.csv").write_text("ImageId,Label\n1,1\n")
     (site / "more.css").write_text("@import 'https://example.org/x.css';")
+    (site / "a.svg").write_text('<svg><image href="http://evil/x.png"/><script>x()</script></svg>')
+    (site / "c.css").write_text('a { background: image-set("http://evil/d.png" 1x) }')
+    (site / "d.js").write_text('fetch("http://evil")')
+    (site / "odd\nname").write_text("")
+    (site / "CNAME").write_text("digits.example.org")
     with open(site / "huge.bin", "wb") as file:
         file.truncate(100_000_001)
     assert cli.main(["check"]) == 1
     told = capsys.readouterr().out
     for says in ("404.html: is missing", ".env: is hidden", "way-out: is a symbolic link",
                  "is not the submission of the run, runs/kaggle-01/submission.csv",
-                 "more.css: fetches", "huge.bin: has more than 100,000,000 bytes"):
+                 "more.css: fetches", "a.svg: fetches 'http://evil/x.png'", "a.svg: holds a script",
+                 "c.css: fetches 'http://evil/d.png'", "d.js: fetches 'http://evil' from elsewhere",
+                 "odd\\nname: is not part of the site that was built; delete it", "huge.bin: has more than 100,000,000 bytes"):
         assert says in told
+    assert "CNAME:" not in told
 
 
 def test_no_site_and_a_site_without_its_run_are_said_so(built, capsys):
@@ -125,6 +147,8 @@ def test_publish_refuses_with_the_reason_and_pushes_nothing(repository, make_run
         return capsys.readouterr().err
 
     assert "git remote get-url nobody" in refused("--remote", "nobody")
+    for name in ("a..b", ""):
+        assert f"fatal: '{name}' is not a valid branch name. Choose" in refused("--branch", name)
     (repository / "site" / "data.html").unlink()
     assert "listed above" in refused()
     assert cli.main(["render"]) == 0
@@ -191,6 +215,7 @@ def tip(repository) -> str:
 
 @pytest.mark.parametrize("name, says", [
     ("CNAME", "somebody has added CNAME to its branch gh-pages. Copy it to site/"),
+    ("thesis.pdf", "somebody has added thesis.pdf to its branch gh-pages. Delete it there"),
     ("index.html", "somebody has changed index.html on its branch gh-pages"),
     ("build.json", "holds something else than a site of this program")])
 def test_what_others_did_to_the_branch_is_not_written_over(repository, colleague, capsys, name, says):

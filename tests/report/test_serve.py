@@ -42,6 +42,12 @@ def test_a_missing_page_gets_the_sites_own_404(address):
     assert code == 404 and "There is no such page" in text
 
 
+@pytest.mark.parametrize("path", ["%00", "a%00b", "index.html%00.png", "%00/", "a" * 5000])
+def test_what_no_file_can_be_called_is_a_missing_page(address, path, capsys):
+    assert missing(f"{address}/{path}")[0] == 404
+    assert capsys.readouterr().err == ""
+
+
 def test_folders_are_not_listed(address):
     assert missing(f"{address}/images/")[0] == 404
 

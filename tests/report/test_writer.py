@@ -1,7 +1,9 @@
 import json
+import resource
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -56,6 +58,8 @@ def test_a_folder_that_is_no_site_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(ReportError, match="not empty .* left alone"):
         bundle(index="one").write(tmp_path)
+    with pytest.raises(ReportError, match="not empty .* left alone"), only_build(tmp_path):
+        pytest.fail("trained for a site that cannot be written")
     assert names(tmp_path) == ["thesis.tex"]
 
 
@@ -79,6 +83,29 @@ def test_the_last_good_site_survives_a_crash_while_writing(tmp_path, monkeypatch
     with pytest.raises(TypeError):
         broken.write(tmp_path / "site")
     assert (tmp_path / "site" / "index.html").read_text() == "one"
+
+
+@pytest.mark.parametrize("already", [False, True])
+def test_a_full_disk_is_named_and_not_kept_full(tmp_path, already):
+    """A limit on the size of files stands for it."""
+    site = tmp_path / "site"
+    if already:
+        bundle(index="one").write(site)
+    (tmp_path / ".site.drawings").mkdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(ReportError, match="site: cannot be written .* free some space .*--output"):
+            bundle(index="x" * 100_000).write(site)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    # The drawings of a site that is there serve its next build.
+    assert names(tmp_path) == ([".site.drawings", "site"] if already else [])
+
+
+def test_where_nothing_can_be_written_no_other_build_is_blamed():
+    with pytest.raises(ReportError, match="/proc/x: cannot be written"):
+        bundle(index="one").write(Path("/proc/x"))
 
 
 def test_a_build_stopped_between_the_two_renames_is_mended(tmp_path):
