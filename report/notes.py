@@ -21,8 +21,9 @@ from report.site_check import Markup as Parsed
 
 # A page's text has a thousand characters. Markdown takes the square of these in time: seconds.
 LONGEST, BRACKETS = 20_000, 500
-# Of all that is not seen: line ends and tabs, soft hyphens, and what joins signs of some scripts.
-_UNSEEN_BUT_TAKEN = "\t\n\r\u00ad\u200c\u200d"
+# Of all that is not seen: line ends and tabs, soft hyphens, and what parts and joins the signs of
+# some scripts.
+_UNSEEN_BUT_TAKEN = "\t\n\r\u00ad\u200b\u200c\u200d"
 # All that a note may hold between braces: figures, and conditions on them. Without loops, calls,
 # filters and arithmetic it ends soon, whoever wrote it.
 _TAKEN = (nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.CondExpr,
@@ -48,11 +49,12 @@ def render(name: str, facts: Facts, folder: Path) -> Markup:
         _refuse_hidden(line, f"{path}, line {number}")
     filled = fill_in(text, facts, path)
     _refuse_too_long(filled, path)
+    _refuse_hidden(unescape(filled), f"{path}, in an escape")  # {{ "\u202e" }} or &#x202e;
     try:
         html = _markdown().convert(filled)
     except RecursionError:
         raise ReportError(f"{path}: lists or quotes in it are nested too deep.") from None
-    _refuse_hidden(unescape(html), f"{path}, in an escape")  # {{ "\u202e" }} or &#x202e;
+    html = html.translate({2: None, 3: None})  # Markdown's own marks, left in what it cannot read
     for reference in Parsed(html).references:
         if reference.fault:
             raise ReportError(f"{path}: {reference.fault}.")
