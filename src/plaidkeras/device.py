@@ -2,7 +2,8 @@
 
 import os
 from dataclasses import dataclass
-from typing import List, Optional
+
+from plaidkeras import processor
 
 CPU = "llvm_cpu.0"
 
@@ -13,7 +14,8 @@ class DeviceError(Exception):
 
 @dataclass(frozen=True)
 class Device:
-    """A device of PlaidML: its id ("llvm_cpu.0"), what it is, and why it was chosen."""
+    """A device of PlaidML: its id ("llvm_cpu.0"), what it is ("AMD EPYC, 2 cores"), and why it
+    was chosen."""
 
     id: str
     description: str
@@ -29,8 +31,12 @@ def configure() -> None:
     os.environ.setdefault("PLAIDML_TELEMETRY", "0")
 
 
-def devices() -> List[Device]:
-    """All devices that PlaidML can open here, in its own order."""
+def devices() -> list[Device]:
+    """All devices that PlaidML can open here, in its own order.
+
+    GPUs are described as PlaidML describes them, the CPU, which it calls "CPU (via LLVM)", as
+    people do.
+    """
     import plaidml
     import plaidml.keras.backend
 
@@ -40,10 +46,12 @@ def devices() -> List[Device]:
     finally:
         if chosen is not None:
             os.environ["PLAIDML_DEVICE_IDS"] = chosen
-    return [Device(device.id.decode(), device.description.decode()) for device in valid]
+    described = {device.id.decode(): device.description.decode() for device in valid}
+    return [Device(name, processor.described() if name == CPU else description)
+            for name, description in described.items()]
 
 
-def choose(wanted: Optional[str] = None) -> Device:
+def choose(wanted: str | None = None) -> Device:
     """Take the wanted device, else that of PLAIDML_DEVICE_IDS, else a GPU, else the CPU.
 
     Raises DeviceError if the device asked for is not there, or if the process computes on another

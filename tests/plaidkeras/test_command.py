@@ -8,7 +8,7 @@ import pytest
 from test_opencl import DEVICE, LIBRARY, oclgrind
 
 from plaidkeras import __main__ as command
-from plaidkeras import selftest
+from plaidkeras import processor, selftest
 
 
 def plaidkeras(*arguments, folder=None, **environment):
@@ -21,7 +21,7 @@ def test_a_device_that_computes_rightly_passes(tmp_path):
     result = plaidkeras("check", "llvm_cpu.0", folder=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     first, *parts, verdict = result.stdout.splitlines()
-    assert first.startswith("llvm_cpu.0 (CPU")
+    assert first == f"llvm_cpu.0 ({processor.described()}): asked for"
     assert len(parts) == 8 and parts[0].split()[:2] == ["the", "convolution"]
     assert all(float(part.split()[-1]) < 1e-4 for part in parts)
     assert verdict.startswith("llvm_cpu.0 computes rightly: all 8 parts")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from plaidkeras import processor
 from report import doctor
 
 POCL = Path("/etc/OpenCL/vendors/pocl.icd")
@@ -42,7 +43,7 @@ def test_without_a_driver_the_cpu_is_tried_and_measured(icds):
     done = report(OCL_ICD_VENDORS=icds())
     assert done.returncode == 0 and done.stderr == ""
     assert "ok  Python 3." in done.stdout and "ok  plaidml 0.7.0" in done.stdout
-    assert "llvm_cpu.0 (CPU (via LLVM)): computes rightly, " in done.stdout
+    assert f"llvm_cpu.0 ({processor.described()}): computes rightly, " in done.stdout
     assert "GFLOP/s in a convolution; use it with --device llvm_cpu.0" in done.stdout
 
 
