@@ -1,40 +1,39 @@
-"""`python -m plaidkeras check [DEVICE]`: does a device of PlaidML compute rightly?"""
+"""`python -m plaidkeras selftest [DEVICE]`: does a device of PlaidML compute correctly?"""
 
 import argparse
 import signal
 import subprocess
 import sys
-from typing import Optional
 
 from plaidkeras import DeviceError, install
 
 
 def main() -> int:
-    """0 if the device computes rightly, 1 if it does not or is not there; argparse ends with 2."""
+    """0 if the self-test passes, 1 if it fails or the device is not there; argparse ends with 2."""
     parser = argparse.ArgumentParser(
         prog="python -m plaidkeras", description="Keras 2.2.4 on PlaidML 0.7.0. In a program: "
         "import plaidkeras; plaidkeras.install(); and only then import keras.")
     commands = parser.add_subparsers(title="commands", dest="command")
-    check = commands.add_parser(
-        "check", help="compute a small network on a device and compare it with NumPy",
+    selftest = commands.add_parser(
+        "selftest", help="compute a small network on a device and compare it with NumPy",
         description="Computes a small network, forward and backward, on a device of PlaidML, and "
-        "compares each part with the same sums in NumPy. Ends with 0 if all are right, else 1.")
-    check.add_argument("device", nargs="?", metavar="DEVICE", help="such as llvm_cpu.0; unless "
-                       "told, that of PLAIDML_DEVICE_IDS, else a GPU, else the CPU")
-    check.add_argument("--in-this-process", action="store_true", help=argparse.SUPPRESS)
+        "compares each part with NumPy's result. Ends with 0 if all are correct, else 1.")
+    selftest.add_argument("device", nargs="?", metavar="DEVICE", help="such as llvm_cpu.0 "
+                          "(default: that of PLAIDML_DEVICE_IDS, else a GPU, else the CPU)")
+    selftest.add_argument("--in-this-process", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if not arguments.command:
         parser.print_help()
         return 0
     if arguments.in_this_process:
         return report(arguments.device)
-    return check_in_a_child(arguments.device)
+    return test_in_a_child(arguments.device)
 
 
-def check_in_a_child(device: Optional[str]) -> int:
-    """A driver may crash: that is a verdict too."""
+def test_in_a_child(device: str | None) -> int:
+    """Run the self-test in a process of its own: a driver that crashes has failed it too."""
     named = [device] if device else []
-    code = subprocess.run([sys.executable, "-m", "plaidkeras", "check", "--in-this-process",
+    code = subprocess.run([sys.executable, "-m", "plaidkeras", "selftest", "--in-this-process",
                            *named]).returncode
     if code < 0:
         print(f"{device or 'The device'} crashes: {signal.Signals(-code).name}. Update its "
@@ -43,8 +42,8 @@ def check_in_a_child(device: Optional[str]) -> int:
     return code
 
 
-def report(name: Optional[str]) -> int:
-    """Print the error of each part and, last, the verdict."""
+def report(name: str | None) -> int:
+    """Print the error of each part and, last, whether the self-test passed."""
     try:
         device = install(name)
     except DeviceError as error:
@@ -55,16 +54,17 @@ def report(name: Optional[str]) -> int:
     print(device, flush=True)
     try:
         errors = selftest.errors()
-    except Exception as error:  # PlaidML's own, or of a driver: whatever it is, a verdict
-        print(f"{device.id} computes nothing: {type(error).__name__}: {error}", file=sys.stderr)
+    except Exception as error:  # whatever PlaidML or a driver raises, the device is not usable
+        print(f"{device.id}: self-test failed: {type(error).__name__}: {error}. Update its driver, "
+              "or take another device (llvm_cpu.0 is the CPU).", file=sys.stderr)
         return 1
     width = max(map(len, errors))
     for part, error in errors.items():
         print(f"  {part:{width}}  {error:7.1e}{'' if error < selftest.TOLERANCE else '  wrong'}")
     wrong = [part for part, error in errors.items() if not error < selftest.TOLERANCE]
-    print(f"{device.id} computes " + (f"wrongly: {', '.join(wrong)}" if wrong else
-                                      f"rightly: all {len(errors)} parts")
-          + f" (errors as a part of the largest value; up to {selftest.TOLERANCE:g} is right).")
+    result = f"failed: {', '.join(wrong)}" if wrong else f"passed: all {len(errors)} parts"
+    print(f"{device.id}: self-test {result} (errors relative to the largest value; up to "
+          f"{selftest.TOLERANCE:g} is accepted).")
     return 1 if wrong else 0
 
 

@@ -1,7 +1,7 @@
-"""Keep freed memory in the process: PlaidML allocates every buffer of every step anew.
+"""Keep freed memory in the process: PlaidML allocates the buffers of each step anew.
 
-Left alone, glibc gives large blocks back to the kernel at each free and takes 144,000 page
-faults a training step; told to keep them, the step takes 70 % of the time.
+By default glibc returns large blocks to the kernel with each free, which costs 144,000 page faults
+a training step. If it keeps them, a step takes 70 % of the time.
 """
 
 import ctypes
@@ -11,7 +11,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # <malloc.h>
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc's malloc to use one arena, never mmap and never trim. Elsewhere: nothing."""
+    """Tell glibc's malloc to use one arena, never mmap and never trim. Does nothing elsewhere."""
     if not sys.platform.startswith("linux"):
         return
     libc = ctypes.CDLL(None)

@@ -1,7 +1,7 @@
 """A compiled program: what K.function returns."""
 
 import plaidml
-import plaidml.keras.backend as backend
+import plaidml.keras.backend as plaidml_backend
 from plaidml.tile import Value, convert_pml_dtype_to_np
 
 from plaidkeras.graph import compose
@@ -9,12 +9,12 @@ from plaidkeras.updates import ordered
 
 
 class Function:
-    """Calls a program on arrays. One program is compiled a learning phase, when first needed."""
+    """Calls a program on arrays; it is compiled on the first call in each learning phase."""
 
     def __init__(self, inputs, outputs, updates):
         self.inputs, self.outputs, self.updates = inputs, outputs, updates
         self.phase_input = next(
-            (i for i, value in enumerate(inputs) if value is backend._in_train_phase), None)
+            (i for i, value in enumerate(inputs) if value is plaidml_backend._in_train_phase), None)
         self._invokers = {}
 
     def __call__(self, arrays):
@@ -23,7 +23,7 @@ class Function:
         if phase not in self._invokers:
             self._invokers[phase] = self._compile(phase)
         invoker = self._invokers[phase]
-        context, device = backend._ctx, backend._device()
+        context, device = plaidml_backend._ctx, plaidml_backend._device()
         for i, (value, array) in enumerate(zip(self.inputs, arrays)):
             if i != self.phase_input:
                 invoker.set_input(f"I{i}", _variable(value, array))
@@ -38,18 +38,19 @@ class Function:
         inputs = [(f"I{i}", value) for i, value in enumerate(self.inputs)
                   if i != self.phase_input]
         outputs = [(f"O{i}", value) for i, value in enumerate(self.outputs)]
-        # An update is an output that lies where its variable does. Of these PlaidML writes one
-        # after the other, by their names.
+        # An update is an output that is stored where its variable is. PlaidML writes these one
+        # after the other, in the order of their names.
         order, held = ordered(self.outputs, self.updates, phase)
+        context, device = plaidml_backend._ctx, plaidml_backend._device()
         places = {}
         for letter, updates in (("U", order), ("V", held)):
             for i, (old, new) in enumerate(updates):
                 waits = letter == "U" and any(old is other for other, _ in held)
                 places[f"{letter}{i:06}"] = (
-                    plaidml.Tensor(backend._device(), old.var.shape) if waits else old.var)
+                    plaidml.Tensor(device, old.var.shape) if waits else old.var)
                 outputs.append((f"{letter}{i:06}", new))
-        invoker = plaidml.Invoker(backend._ctx, compose(
-            backend._ctx, backend._device(), inputs, outputs, phase=phase, side_effects=False))
+        invoker = plaidml.Invoker(context, compose(
+            context, device, inputs, outputs, phase=phase, side_effects=False))
         invoker.set_outputs(places)
         return invoker
 
@@ -59,4 +60,4 @@ def _variable(value: Value, array):
         return plaidml.Integer(array)
     if isinstance(array, float):
         return plaidml.Real(array)
-    return backend.variable(array, dtype=convert_pml_dtype_to_np(value.shape.dtype)).var
+    return plaidml_backend.variable(array, dtype=convert_pml_dtype_to_np(value.shape.dtype)).var

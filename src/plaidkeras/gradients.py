@@ -1,33 +1,32 @@
 """Reverse-mode differentiation: one walk over the graph, with the rules of rules.py.
 
-The walk happens when a program is compiled, since only then the learning phase is known and
-with it the branch that the loss was computed by.
+The walk happens when a program is compiled: only then is the learning phase known, and with it the
+branch that the loss is computed by.
 """
 
 import collections
 import functools
 import operator
 import warnings
-from typing import List, Optional, Set
 
 from plaidml.tile import Operation, Value
 
 from plaidkeras.graph import Deferred, expansion, kind, needs
-from plaidkeras.kernels import add_line, filled_like, unbroadcast
-from plaidkeras.rules import NOT_DIFFERENTIABLE, PLAIDMLS_OWN, RULES, ZERO, Line
-from plaidkeras.stock import stock_gradient
+from plaidkeras.kernels import add_affine, filled_like, unbroadcast
+from plaidkeras.rules import NOT_DIFFERENTIABLE, PLAIDMLS_OWN, RULES, ZERO, AffineTerm
+from plaidkeras.stock_gradient import stock_gradient
 
 
 class NotDifferentiable(Exception):
     """A gradient was asked for through an operation that has none; the message names it."""
 
 
-def gradients(loss: Value, variables) -> List[Value]:
+def gradients(loss: Value, variables) -> list[Value]:
     """The gradients of the sum of `loss` with respect to each variable; it is K.gradients.
 
     Each has its variable's shape and is zero where the loss does not depend on the variable.
-    Compiling them raises NotDifferentiable if the way back meets an operation without a
-    derivative, and warns once of each kind of operation that has no rule here.
+    Compiling them raises NotDifferentiable if the walk meets an operation without a derivative, and
+    warns once of each kind of operation that has no rule here.
     """
     variables = [variables] if isinstance(variables, Value) else list(variables)
     return list(Gradients(loss, variables).output_tuple)
@@ -46,7 +45,7 @@ class Gradients(Deferred):
                 for i, value in enumerate(walk(self.loss, self.variables, phase))}
 
 
-def walk(loss: Value, variables: List[Value], phase: Optional[int]) -> List[Value]:
+def walk(loss: Value, variables: list[Value], phase: int | None) -> list[Value]:
     """Go back from the loss through every operation that leads to a variable, once each."""
     order = _operations_behind(loss, phase)
     leading = _values_leading_to(variables, order, phase)
@@ -75,19 +74,19 @@ def walk(loss: Value, variables: List[Value], phase: Optional[int]) -> List[Valu
 
 
 def total(contributions) -> Value:
-    """The sum of Values and Lines; all Lines together are one pass over their tensor."""
+    """The sum of Values and AffineTerms; the latter together are one pass over their tensor."""
     values = [each for each in contributions if isinstance(each, Value)]
-    lines = [each for each in contributions if isinstance(each, Line)]
+    terms = [each for each in contributions if isinstance(each, AffineTerm)]
     gradient = functools.reduce(operator.add, values) if values else None
-    if not lines:
+    if not terms:
         return gradient
-    slope = functools.reduce(operator.add, (line.slope for line in lines))
-    shift = functools.reduce(operator.add, (line.shift for line in lines))
-    x = lines[0].x
-    return add_line(filled_like(x, 0.0) if gradient is None else gradient, x, slope, shift)
+    slope = functools.reduce(operator.add, (term.slope for term in terms))
+    shift = functools.reduce(operator.add, (term.shift for term in terms))
+    x = terms[0].x
+    return add_affine(filled_like(x, 0.0) if gradient is None else gradient, x, slope, shift)
 
 
-def _operations_behind(loss: Value, phase: Optional[int]) -> List[Operation]:
+def _operations_behind(loss: Value, phase: int | None) -> list[Operation]:
     """All operations that a value depends on, each after those that it depends on itself."""
     order, seen = [], set()
     waiting = [(loss.source, False)]
@@ -104,7 +103,7 @@ def _operations_behind(loss: Value, phase: Optional[int]) -> List[Operation]:
     return order
 
 
-def _values_leading_to(variables, order: List[Operation], phase: Optional[int]) -> Set:
+def _values_leading_to(variables, order: list[Operation], phase: int | None) -> set:
     """The keys of all values that depend on one of the variables."""
     leading = {variable.key for variable in variables}
     for operation in order:

@@ -10,7 +10,6 @@ import copy
 import functools
 import inspect
 import re
-from typing import Dict, List, Optional
 
 import plaidml
 from plaidml.tile import Operation, Shape, Value
@@ -19,7 +18,7 @@ TEST, TRAIN = 0, 1
 
 
 def remember_arguments() -> None:
-    """Let each Operation made from now on keep what it was made of."""
+    """Let each Operation that is made from now on keep its arguments and inputs."""
     make, initialize = Operation.__new__, Operation.__init__
 
     def __new__(cls, *arguments, **keywords):
@@ -36,7 +35,7 @@ def remember_arguments() -> None:
         Operation.__new__, Operation.__init__ = __new__, __init__
 
 
-def arguments(operation: Operation) -> Dict[str, object]:
+def arguments(operation: Operation) -> dict[str, object]:
     """The arguments that an operation's constructor was called with, defaults filled in."""
     positional, keywords = operation.call
     bound = inspect.signature(type(operation).__init__).bind(operation, *positional, **keywords)
@@ -49,7 +48,7 @@ def kind(operation: Operation) -> str:
     return operation.name if type(operation) is Operation else type(operation).__name__
 
 
-def kernel(name: str, code: str, inputs: Dict[str, Value], dims, dtype=None) -> Value:
+def kernel(name: str, code: str, inputs: dict[str, Value], dims, dtype=None) -> Value:
     """The output O of a Tile function of `inputs`, of the first input's type unless told."""
     dtype = dtype or next(iter(inputs.values())).shape.dtype
     return Operation(code, list(inputs.items()), [("O", Shape(dtype, tuple(dims)))],
@@ -59,12 +58,12 @@ def kernel(name: str, code: str, inputs: Dict[str, Value], dims, dtype=None) -> 
 class Deferred(Operation):
     """An operation that stands for others until it is compiled for a learning phase."""
 
-    def expand(self, phase: Optional[int]) -> Optional[Dict[str, Value]]:
+    def expand(self, phase: int | None) -> dict[str, Value] | None:
         """The values of its outputs in a phase; None if it is to be compiled as it is."""
         raise NotImplementedError
 
 
-def expansion(operation: Operation, phase: Optional[int]) -> Optional[Dict[str, Value]]:
+def expansion(operation: Operation, phase: int | None) -> dict[str, Value] | None:
     """The values that a Deferred operation's outputs stand for in a phase, else None."""
     if not isinstance(operation, Deferred):
         return None
@@ -74,7 +73,7 @@ def expansion(operation: Operation, phase: Optional[int]) -> Optional[Dict[str, 
     return known[phase]
 
 
-def origin(value: Value, phase: Optional[int]) -> Value:
+def origin(value: Value, phase: int | None) -> Value:
     """The value that is computed, or the variable, where others only stand for it."""
     while value.source:
         operation, name = value.source
@@ -102,8 +101,8 @@ def copied(x: Value) -> Value:
     return kernel("Copy", code, {"I": x}, x.shape.dims)
 
 
-def needs(operation: Operation, phase: Optional[int]) -> List[Value]:
-    """The values that have to be there before an operation's outputs can be."""
+def needs(operation: Operation, phase: int | None) -> list[Value]:
+    """The values that an operation's outputs are computed from."""
     return list((expansion(operation, phase) or operation.operands).values())
 
 
@@ -124,7 +123,7 @@ class PhaseSwitch(Deferred):
 class Bindings:
     """The PlaidML variables of all operations of one program: tile's own, plus the phase."""
 
-    def __init__(self, context, device, phase: Optional[int]):
+    def __init__(self, context, device, phase: int | None):
         self.ctx, self.dev, self.phase = context, device, phase
         self.side_effects = []
         self._variables = {}
@@ -157,7 +156,7 @@ class Bindings:
         return value.bind(self)
 
     def _with_distinct_inputs(self, operation: Operation) -> Operation:
-        """PlaidML multiplies a matrix by itself wrongly: the second one has to be a copy."""
+        """A matrix times itself, which PlaidML computes wrongly unless the second one is a copy."""
         distinct, met = dict(operation.inputs), set()
         for name, value in operation.operands.items():
             key = origin(value, self.phase).key
@@ -177,7 +176,7 @@ def compose(context, device, inputs, outputs, updates=None, name="", phase=None,
     """Build a plaidml.Function; replaces tile.compose, whose arguments it takes.
 
     `phase` is TRAIN, TEST, or None where the learning phase stays an input of the program. The
-    updates are made in no good order, see updates.py; without `side_effects` only those given.
+    updates are not ordered, see updates.py; without `side_effects` only those given.
     """
     bindings = Bindings(context, device, phase)
     bound_outputs = [(key, bindings.bind(value)) for key, value in outputs]

@@ -1,4 +1,4 @@
-"""Tile functions that PlaidML compiles to fast code on a CPU, and why they are shaped so.
+"""Tile functions that PlaidML compiles to fast code on a CPU, and why they have this form.
 
 PlaidML hands a contraction to its matrix kernels (LIBXSMM) only if it has the form
 
@@ -7,14 +7,14 @@ PlaidML hands a contraction to its matrix kernels (LIBXSMM) only if it has the f
 where m is the last index of C and B, and k the last of A. Everything else runs element by
 element, a hundred times slower. PlaidML's own gradients of convolutions and matrix products miss
 the form by the order of their indices; a transposed copy of one operand restores it, and its
-cost is small against what it saves. All else is done in tiles (passes.py), whose loops run in the
-alphabetical order of the index names, the last innermost. On other devices PlaidML's own gradients
-of these operations are used.
+cost is small against what it saves. All else is done in tiles (compiler_patches.py), whose loops
+run in the alphabetical order of the index names, the last innermost. On other devices PlaidML's own
+gradients of these operations are used.
 """
 
 import functools
 import operator
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from plaidml.tile import Operation, Shape, Value, convert_pml_dtype_to_np
@@ -203,7 +203,7 @@ def rows_per_channel(x: Value) -> str:
 
 
 def sum_to_channels(x: Value) -> Value:
-    """The sum of x (..., c) over all axes but the last, made once for all who ask."""
+    """The sum of x (..., c) over all axes but the last, computed once for all its uses."""
     if "channel_sums" not in vars(x):
         x.channel_sums = kernel(
             "SumToChannels", f"function (I[{channel_sizes(x)}]) -> (O) "
@@ -212,7 +212,7 @@ def sum_to_channels(x: Value) -> Value:
     return x.channel_sums
 
 
-def add_line(gradient: Value, x: Value, slope: Value, shift: Value) -> Value:
+def add_affine(gradient: Value, x: Value, slope: Value, shift: Value) -> Value:
     """gradient + slope * x + shift, for gradient and x (..., c), slope and shift (c,).
 
     x is read by a choice that depends on the gradient, though both its branches are x: PlaidML
@@ -341,7 +341,7 @@ def max_pool_input_gradient(x: Value, y: Value, dy: Value, window, strides, padd
 
 
 def tiled_max_pool_input_gradient(x: Value, signs: Value, y: Value, dy: Value, window) -> Value:
-    """The gradient of layers.MaxPool with respect to its input x.
+    """The gradient of backend.MaxPool with respect to its input x.
 
     The first maximum takes it, as above. With an axis a place, the spreading is one element-wise
     operation: (n, i, 1, j, 1, c) against the places' ranks (rows, 1, columns, 1).
@@ -364,7 +364,7 @@ def tiled_max_pool_input_gradient(x: Value, signs: Value, y: Value, dy: Value, w
 
 
 def one_channel_conv_kernel_gradient(x: Value, dy: Value, dims) -> Value:
-    """The gradient of layers.OneChannelConvolution with respect to its weights.
+    """The gradient of backend.OneChannelConvolution with respect to its weights.
 
     With one channel, x lies along its columns, and the matrix kernels can sum over them. Summing
     image by image first keeps their results in registers.

@@ -1,6 +1,7 @@
-"""What OpenCL there is on this machine: `python -m plaidkeras.opencl` prints it as JSON.
+"""The OpenCL loader, drivers, platforms and devices of this machine.
 
-PlaidML says nothing of it. To be run in a process of its own: a driver may crash as it is loaded.
+`python -m plaidkeras.opencl` prints them as JSON. PlaidML says nothing of those that it does not
+take. Run it in a process of its own: a driver may crash when it is loaded.
 """
 
 import ctypes
@@ -9,7 +10,6 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional
 
 # <CL/cl.h>
 PLATFORM_NAME, PLATFORM_VERSION = 0x0902, 0x0901
@@ -21,39 +21,43 @@ LOADERS = {"darwin": ["/System/Library/Frameworks/OpenCL.framework/OpenCL"],
            "win32": ["OpenCL.dll"]}.get(sys.platform, ["libOpenCL.so", "libOpenCL.so.1"])
 
 
-def look() -> Dict:
+def look() -> dict:
     """{"loader": name or None, "icds": [...], "platforms": [{..., "devices": [...]}]}."""
     loader = next((name for name in LOADERS if _opens(name) is None), None)
     drivers = icds()
-    answers = loader and not any(driver["waits"] for driver in drivers)
+    returns = loader and not any(driver["blocks"] for driver in drivers)
     return {"loader": loader, "opened_by_plaidml": LOADERS[0], "icds": drivers,
-            "platforms": platforms(ctypes.CDLL(loader)) if answers else []}
+            "platforms": platforms(ctypes.CDLL(loader)) if returns else []}
 
 
-def icds() -> List[Dict]:
-    """The drivers that are registered, each with why it cannot be opened, if it cannot, and
-    whether the loader would wait for it for ever."""
+def icds() -> list[dict]:
+    """The drivers that are registered, an ICD file each.
+
+    `fault` is why the library that the file names cannot be opened, or None; `blocks` is true of a
+    file that whoever reads it would wait for without end.
+    """
     if LOADERS[0] != "libOpenCL.so":
         return []
     named = os.environ.get("OCL_ICD_VENDORS", "/etc/OpenCL/vendors")
     files = [Path(named)] if named.endswith(".icd") else sorted(Path(named).glob("*.icd"))
     found = []
     for file in files:
-        library, waits = "", file.is_fifo()
+        library, blocks = "", file.is_fifo()
         try:
-            if waits:
-                fault = "it is a pipe, and all that uses OpenCL waits for it for ever"
+            if blocks:
+                fault = "it is a pipe, for which all programs that use OpenCL wait without end"
             else:
                 with open(file, encoding="utf-8", errors="replace") as lines:
-                    library = lines.readline(4096).strip()  # all that the loader reads of it
+                    library = lines.readline(4096).strip()  # the loader reads no more
                 fault = _opens(library) if library else "its first line is empty"
         except OSError as error:
             fault = error.strerror
-        found.append({"file": str(file), "library": library, "fault": fault, "waits": waits})
+        found.append({"file": str(file), "library": library, "fault": fault,
+                      "blocks": blocks})
     return found
 
 
-def platforms(library) -> List[Dict]:
+def platforms(library) -> list[dict]:
     """All platforms with their devices, in the loader's order."""
     return [{"name": _text(library.clGetPlatformInfo, platform, PLATFORM_NAME),
              "version": _text(library.clGetPlatformInfo, platform, PLATFORM_VERSION),
@@ -62,7 +66,7 @@ def platforms(library) -> List[Dict]:
             for platform in _ids(library.clGetPlatformIDs)]
 
 
-def _device(library, device: int) -> Dict:
+def _device(library, device: int) -> dict:
     kind = ctypes.c_uint64()
     library.clGetDeviceInfo(ctypes.c_void_p(device), DEVICE_TYPE, ctypes.c_size_t(8),
                             ctypes.byref(kind), None)
@@ -71,11 +75,11 @@ def _device(library, device: int) -> Dict:
     return {"name": _text(library.clGetDeviceInfo, device, DEVICE_NAME),
             "vendor": _text(library.clGetDeviceInfo, device, DEVICE_VENDOR),
             "version": list(map(int, numbers.groups())) if numbers else [0, 0],
-            # A simulator is of every type at once.
+            # A simulator claims every type at once.
             "is_cpu": kind.value & (TYPE_CPU | TYPE_GPU | TYPE_ACCELERATOR) == TYPE_CPU}
 
 
-def _ids(function, *arguments) -> List[int]:
+def _ids(function, *arguments) -> list[int]:
     count = ctypes.c_uint32()
     function(*arguments, ctypes.c_uint32(0), None, ctypes.byref(count))
     found = (ctypes.c_void_p * count.value)()
@@ -92,7 +96,7 @@ def _text(function, handle: int, key: int) -> str:
     return text.value.decode(errors="replace").strip()
 
 
-def _opens(library: str) -> Optional[str]:
+def _opens(library: str) -> str | None:
     """Why a library cannot be opened; None if it can."""
     try:
         ctypes.CDLL(library)

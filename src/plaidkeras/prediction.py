@@ -1,4 +1,4 @@
-"""Prediction in batches of one size: a short last one is filled up, not compiled for."""
+"""Prediction in batches of one size: a short last batch is padded instead of compiled for."""
 
 import functools
 

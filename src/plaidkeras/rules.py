@@ -4,12 +4,11 @@ RULES maps (kind of operation, name of its operand) to a function
 
     rule(operation, g) -> the gradient of that operand
 
-of the operation and the gradient g of its output; a line for all operands (...) is a function of
-(operation, g, operand's name). A rule need not undo broadcasting; the walk
-does. In place of a function stands ZERO where the derivative is zero almost everywhere, and
-NOT_DIFFERENTIABLE where there is none, and PLAIDMLS_OWN where PlaidML's own gradient of the
-operation is right and no formulation of ours is faster. What is missing is left to PlaidML too,
-with a warning.
+of the operation and the gradient g of its output; a rule for all operands (...) is a function of
+(operation, g, operand's name). A rule need not undo broadcasting; the walk does. In place of a
+function stands ZERO where the derivative is zero almost everywhere, NOT_DIFFERENTIABLE where there
+is none, and PLAIDMLS_OWN where PlaidML's own gradient of the operation is correct and none of ours
+is faster. An operation without a rule is left to PlaidML too, with a warning.
 """
 
 from typing import NamedTuple
@@ -24,8 +23,8 @@ from plaidkeras import convolutions, kernels
 from plaidkeras.device import on_cpu
 from plaidkeras.graph import arguments, kernel
 from plaidkeras.kernels import indices, listed
-from plaidkeras.missing import Interpolation
-from plaidkeras.stock import stock_gradient
+from plaidkeras.missing_functions import Interpolation
+from plaidkeras.stock_gradient import stock_gradient
 
 ZERO = "zero"
 NOT_DIFFERENTIABLE = "not differentiable"
@@ -33,10 +32,11 @@ PLAIDMLS_OWN = "PlaidML's own"
 RULES = {}
 
 
-class Line(NamedTuple):
-    """In place of a gradient: slope * x + shift for the operand x (..., c), both (c,).
+class AffineTerm(NamedTuple):
+    """A gradient of the form slope * x + shift, for the operand x (..., c); both are (c,).
 
-    The walk adds up all that it meets for an operand and makes one pass over the tensor of them.
+    The walk adds up the slopes and shifts of all terms of an operand, and then makes one pass over
+    the tensor.
     """
 
     x: Value
@@ -138,7 +138,7 @@ for name in ("ArgMax", "OneHot"):
 def relu(op, g):
     given = arguments(op)
     if given["alpha"] is None and given["max_value"] is None and given["threshold"] == 0:
-        # The choice between Y and Y lets it fuse into the kernel that made G; see add_line.
+        # The choice between Y and Y lets it fuse into the kernel that made G; see add_affine.
         return _of_output(op, "G * ((G < 0.0 ? Y : Y) > 0.0 ? 1.0 : 0.0)", g)
     low = "Alpha" if "Alpha" in op.operands else "0.0"
     slope = f"(X > {'Thresh' if 'Thresh' in op.operands else '0.0'} ? 1.0 : {low})"
@@ -428,7 +428,7 @@ def max_pool(op, g):
 RULES["MaxPool", "Signs"] = ZERO
 
 
-# Normalization, over the last axis; see layers.py
+# Normalization, over the last axis; see backend.py
 
 def _channel_sums(op, g):
     """Sums over all but the channels of g and of g * (x - mean), made once for all operands."""
@@ -480,7 +480,7 @@ def normalization_beta(op, g):
 def channel_mean(op, g):
     x = op.operands["X"]
     shift = g / kernels.count(x, range(x.shape.ndims - 1))
-    return Line(x, kernels.filled_like(shift, 0.0), shift)
+    return AffineTerm(x, kernels.filled_like(shift, 0.0), shift)
 
 
 @rule("ChannelVariance", "X")
@@ -488,7 +488,7 @@ def channel_variance(op, g):
     """2 / n * (x - mean) * g; deviations from a mean sum to zero, so the mean has no part."""
     x, mean = op.operands.values()
     slope = 2.0 * g / kernels.count(x, range(x.shape.ndims - 1))
-    return Line(x, slope, -slope * mean)
+    return AffineTerm(x, slope, -slope * mean)
 
 
 RULES["ChannelVariance", "Mean"] = ZERO

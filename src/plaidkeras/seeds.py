@@ -12,7 +12,7 @@ import numpy as np
 import plaidml.keras.backend as plaidml_backend
 
 
-def replace_backend() -> None:
+def replace_functions() -> None:
     """Let the drawing functions of keras.backend follow their seed."""
     for name in ("dropout", "random_normal", "random_normal_variable", "random_uniform",
                  "random_uniform_variable", "truncated_normal"):

@@ -1,35 +1,35 @@
-"""Does a device compute rightly? A small network on it against the same sums in NumPy.
+"""The self-test of a device: a small network on it, compared with the same in NumPy.
 
-Forward, gradients and BatchNormalization, whose gradient PlaidML's own differentiation gets
-wrong: what a driver gets wrong here, it would get wrong in hours of training.
+It covers the forward pass, gradients, and BatchNormalization, whose gradient PlaidML computes
+wrongly by itself. A fault that shows here would otherwise show after hours of training.
 """
 
-from typing import Dict
+import os
+
 
 import numpy as np
 
 from plaidkeras.device import DeviceError
 
-TOLERANCE = 2e-3  # of the largest value; float32 on a GPU stays ten times below
+TOLERANCE = 2e-3  # relative to the largest value; float32 on a GPU stays ten times below
 EPSILON = 1e-3    # BatchNormalization's
 
 
 def check() -> None:
-    """Raise DeviceError, naming what is wrong, if the installed device computes wrongly.
+    """Run the self-test on the installed device. Raises DeviceError, naming what is wrong.
 
-    Takes a second or two, most of it to compile. Call plaidkeras.install() before it.
+    Takes a second or two, mostly for compiling. Call plaidkeras.install() before it.
     """
     for what, error in errors().items():
         if not error < TOLERANCE:  # NaN is not
-            import os
             raise DeviceError(
-                f"{os.environ['PLAIDML_DEVICE_IDS']} computes wrongly: {what} is off by {error:.2g} "
-                f"of its largest value, where float32 allows {TOLERANCE:g}. Update the device's "
-                "driver, or choose another device with --device (llvm_cpu.0 is the CPU)")
+                f"{os.environ['PLAIDML_DEVICE_IDS']}: self-test failed: {what} is off by "
+                f"{error:.2g} of its largest value, where float32 allows {TOLERANCE:g}. Update the "
+                "device's driver, or choose another device with --device (llvm_cpu.0 is the CPU)")
 
 
-def errors(rows: int = 8) -> Dict[str, float]:
-    """By what was computed, the largest difference to NumPy, as a part of the largest value.
+def errors(rows: int = 8) -> dict[str, float]:
+    """For each part of the network, the largest difference to NumPy, relative to the largest value.
 
     `rows` is the number of images.
     """
@@ -53,7 +53,7 @@ def errors(rows: int = 8) -> Dict[str, float]:
             for (name, theirs), ours in zip(expected.items(), computed)}
 
 
-def _in_numpy(images, kernel, gamma, beta, dense, targets) -> Dict[str, np.ndarray]:
+def _in_numpy(images, kernel, gamma, beta, dense, targets) -> dict[str, np.ndarray]:
     """The same in float64, each gradient written out."""
     windows = np.lib.stride_tricks.sliding_window_view(images, (3, 3), axis=(1, 2))
     convolved = np.einsum("nijcab,abcd->nijd", windows, kernel).clip(0)

@@ -1,11 +1,10 @@
-"""The state of a program: every variable on the device that a run of it changes.
+"""The state of a program: every variable on the device that running it changes.
 
 For a Keras model's training function these are the weights, the optimizer's accumulators, the
 moving averages and what these keep beside them, and the states of dropout's random numbers. Put
-back into the same model, they make training go on as if it had never stopped.
+back into the same model, they let training continue as if it had never stopped.
 """
 
-from typing import List
 
 import keras.backend as K
 import numpy as np
@@ -15,13 +14,13 @@ from plaidkeras.function import Function
 from plaidkeras.graph import TRAIN, needs
 
 
-def state(function: Function) -> List[np.ndarray]:
-    """The present values of the variables that the function changes when training."""
+def state(function: Function) -> list[np.ndarray]:
+    """The present values of the variables that the function changes in training."""
     return [K.get_value(variable) for variable in _written(function)]
 
 
-def restore(function: Function, arrays: List[np.ndarray]) -> None:
-    """Put back what `state` gave of the same function. Raises ValueError if it is of another."""
+def restore(function: Function, arrays: list[np.ndarray]) -> None:
+    """Put back what `state` returned for the same function. Raises ValueError if it was another."""
     variables = _written(function)
     if [variable.shape.dims for variable in variables] != [array.shape for array in arrays]:
         raise ValueError("the state is of another network or optimizer")
@@ -29,7 +28,7 @@ def restore(function: Function, arrays: List[np.ndarray]) -> None:
         K.set_value(variable, array)
 
 
-def _written(function: Function) -> List[Value]:
+def _written(function: Function) -> list[Value]:
     """In the order in which a walk from the outputs meets them, the same in every process."""
     written = {id(old): old for old, _ in function.updates}
     waiting = [*function.outputs, *(new for _, new in function.updates)]

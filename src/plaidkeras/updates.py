@@ -1,21 +1,21 @@
 """The order in which a program writes its variables.
 
-PlaidML writes the new value of a variable where the old one lies, and as soon as it is known: what
-comes later and means the old value reads the new one. And it writes its updates by the alphabet,
-"_T10" before "_T9", and the outputs last. So weights change before the gradients of the layers
-below are taken from them, or the loss. Here each update is put after all that read the old value.
-Where no order does that, as for two variables that change places, the new value has to wait.
+PlaidML stores the new value of a variable where the old one is, as soon as it is known: operations
+that run later and are meant to read the old value read the new one. It runs updates in the
+alphabetical order of their names, "_T10" before "_T9", and computes the outputs last. So weights
+change before the gradients of earlier layers, or the loss, are computed from them. Here each update
+comes after all that reads the old value. Where no order does that, as for two variables that are
+exchanged, the new value is held back until the end.
 """
 
 import copy
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
 
 from plaidml.tile import Operation, Value
 
 from plaidkeras.graph import copied, is_elementwise, origin
 
-Update = Tuple[Value, Value]  # a variable and its new value
+Update = tuple[Value, Value]  # a variable and its new value
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Step:
     in_place: bool  # whether the maker has read each element before it writes it
 
 
-def ordered(outputs: List[Value], updates: List[Update],
-            phase: Optional[int]) -> Tuple[List[Update], List[Update]]:
-    """The updates of a program in the order to make them in, with those that its operations bring
-    along; and those of them whose new value has to wait until all others are known.
+def ordered(outputs: list[Value], updates: list[Update],
+            phase: int | None) -> tuple[list[Update], list[Update]]:
+    """The updates of a program in the order to make them in, those that its operations bring along
+    included; and those of them whose new value is held back until all others are known.
     """
     graph = Graph(phase)
     shown = graph.behind(outputs)
@@ -47,7 +47,7 @@ def ordered(outputs: List[Value], updates: List[Update],
     return [step.update for step in order], [step.update for step in held]
 
 
-def _with_side_effects(graph: "Graph", updates: List[Update]) -> List[Update]:
+def _with_side_effects(graph: "Graph", updates: list[Update]) -> list[Update]:
     """One update a variable, with those that operations bring along."""
     found = []
     for old, new in updates:
@@ -62,7 +62,7 @@ def _with_side_effects(graph: "Graph", updates: List[Update]) -> List[Update]:
     return _chained(found, graph.phase)
 
 
-def _chained(updates: List[Update], phase: Optional[int]) -> List[Update]:
+def _chained(updates: list[Update], phase: int | None) -> list[Update]:
     """Of several updates of a variable each takes up what the one before has left: a shared
     BatchNormalization averages over all its inputs."""
     latest = {}
@@ -81,7 +81,7 @@ def _chained(updates: List[Update], phase: Optional[int]) -> List[Update]:
     return list(latest.values())
 
 
-def _steps(graph: "Graph", updates: List[Update]) -> List[Step]:
+def _steps(graph: "Graph", updates: list[Update]) -> list[Step]:
     phase = graph.phase
     updates = [(old, new if origin(new, phase).source else copied(new)) for old, new in updates]
     behind = [graph.behind([new]) for _, new in updates]
@@ -95,7 +95,7 @@ def _steps(graph: "Graph", updates: List[Update]) -> List[Step]:
     return steps
 
 
-def _after_readers(steps: List[Step], shown: int) -> List[Step]:
+def _after_readers(steps: list[Step], shown: int) -> list[Step]:
     """Each after those that need what reads its old value; else in the order that they have."""
     order, met = [], set()
 
@@ -116,11 +116,11 @@ def _after_readers(steps: List[Step], shown: int) -> List[Step]:
 class Graph:
     """The operations of a program, each set of them the bits of a number."""
 
-    def __init__(self, phase: Optional[int]):
+    def __init__(self, phase: int | None):
         self.phase = phase
-        self.operations: List[Operation] = []
-        self._numbers: Dict[Operation, int] = {}
-        self._behind: Dict[Operation, int] = {}
+        self.operations: list[Operation] = []
+        self._numbers: dict[Operation, int] = {}
+        self._behind: dict[Operation, int] = {}
 
     def bit(self, operation: Operation) -> int:
         return 1 << self._numbers[operation]
@@ -143,7 +143,7 @@ class Graph:
                 self._behind[operation] = self.bit(operation) | self._union(before)
         return self._union(sources)
 
-    def _sources(self, values) -> List[Operation]:
+    def _sources(self, values) -> list[Operation]:
         origins = [origin(value, self.phase) for value in values]
         return [value.source.op for value in origins if value.source]
 
@@ -153,7 +153,7 @@ class Graph:
             union |= self._behind[operation]
         return union
 
-    def readers(self) -> Dict[object, int]:
+    def readers(self) -> dict[object, int]:
         """The operations that read a variable, by PlaidML's variable."""
         readers = {}
         for operation in self.operations:

@@ -105,7 +105,7 @@ def stock_gradient_of(loss, variable):
 
 def test_plaidml_s_own_gradient_of_batch_normalization_is_wrong_and_ours_is_not():
     """The input gradient of a batch normalization sums to zero over each channel."""
-    from plaidkeras.layers import stock
+    from plaidkeras.backend import stock
 
     random = np.random.RandomState(0)
     x, weights = K.variable(random.randn(4, 6, 6, 8)), K.variable(random.randn(4, 6, 6, 8))
@@ -121,7 +121,7 @@ def test_plaidml_s_own_gradient_of_batch_normalization_is_wrong_and_ours_is_not(
 
 
 def test_plaidml_s_own_gradient_of_a_max_pool_counts_ties_twice_and_ours_does_not():
-    from plaidkeras.layers import stock
+    from plaidkeras.backend import stock
 
     x = K.variable(np.zeros((1, 4, 4, 1)))
     theirs = K.sum(stock["pool"](x, (2, 2), (2, 2), pool_mode="max"))

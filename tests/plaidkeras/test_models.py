@@ -5,14 +5,13 @@ normalization included.
 """
 
 import keras
+import notebook_network
 import numpy as np
 import pytest
 from keras import constraints, layers as kl, regularizers
 from keras.layers import BatchNormalization, Conv2D, Dense
 from torch_reference import (close, convolved, depthwise_convolved, first, last, normalized, pooled,
                              tensor, torch, transposed_convolved)
-
-from digits import network
 
 pytestmark = pytest.mark.filterwarnings("error:plaidkeras has no gradient rule")
 
@@ -118,13 +117,8 @@ def test_perceptron():
 
 @pytest.mark.slow
 def test_network_of_the_notebook():
-    """Without dropout, whose mask PyTorch would not draw."""
     np.random.seed(1)
-    config = network.build().get_config()
-    for layer in config["layers"]:
-        if layer["class_name"] == "Dropout":
-            layer["config"]["rate"] = 0.0
-    model = keras.Sequential.from_config(config)
+    model = notebook_network.build()
 
     def reference(net, x):
         for layer in model.layers:

@@ -4,9 +4,9 @@ import keras.backend as K
 import numpy as np
 import pytest
 
-from plaidkeras.checker import WrongGradient, check_gradients
+from plaidkeras.gradient_check import WrongGradient, check_gradients
 from plaidkeras.graph import copied
-from plaidkeras.layers import stock
+from plaidkeras.backend import stock
 from plaidkeras.rules import NOT_DIFFERENTIABLE, RULES, ZERO
 
 random = np.random.RandomState(7)

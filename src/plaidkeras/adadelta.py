@@ -1,8 +1,8 @@
-"""Adadelta, the optimizer of the notebook, as one operation a weight.
+"""Adadelta as one operation for each weight.
 
 PlaidML fuses an element-wise operation into the kernel before it only if it reads what that kernel
-made. Keras's own formula so becomes six passes over the accumulators, on one core. Here all of it
-reads the gradient, and becomes part of the kernel that sums the gradient up.
+made. Keras's own formula becomes six passes over the accumulators. Here all of it reads the
+gradient, and so is fused into the kernel that sums the gradient up.
 """
 
 import keras
@@ -15,7 +15,7 @@ class AdadeltaStep(Operation):
     """The next accumulator, weight and delta accumulator, as outputs A, W and D.
 
     Zeiler (2012), algorithm 1, with Keras's learning rate: all four of one shape, the rate ().
-    The choices between two of the same make everything read what is made of the gradient.
+    The choices between two equal values make all expressions depend on the gradient.
     """
 
     def __init__(self, gradient, accumulator, weight, delta_accumulator, rate, rho, epsilon):
@@ -55,6 +55,6 @@ def adadelta_updates(self, loss, params):
     return self.updates
 
 
-def replace_optimizers() -> None:
-    """Put ours into keras.optimizers."""
+def replace_updates() -> None:
+    """Let keras.optimizers.Adadelta make its updates by AdadeltaStep."""
     keras.optimizers.Adadelta.get_updates = adadelta_updates

@@ -1,8 +1,8 @@
-"""The numeric checker: gradients against finite differences, in float64.
+"""Numeric gradient check: gradients against central differences, in float64.
 
     check_gradients(lambda x, w: K.dot(x, w), x, w)
 
-PlaidML's CPU computes in float64 too, so the checker differentiates what it runs.
+PlaidML's CPU computes in float64 too, so the function that is checked is the one that runs.
 """
 
 import keras.backend as K

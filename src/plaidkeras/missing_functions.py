@@ -1,4 +1,4 @@
-"""Functions of keras.backend that PlaidML lacks, or that fail for some layer, loss or number."""
+"""Functions of keras.backend that PlaidML does not have, or that fail for some layers or losses."""
 
 import math
 
@@ -77,9 +77,9 @@ def rnn(step_function, inputs, initial_states, go_backwards=False, mask=None, co
         unroll=False, input_length=None):
     """A recurrence over axis 1 of the inputs (n, steps, ...), always unrolled.
 
-    Where the mask (n, steps) is zero, a step gives its former output and leaves the states.
-    Returns the last output, all of them (n, steps, ...), and the states. Raises ValueError if
-    the number of steps is not known.
+    Where the mask (n, steps) is zero, a step repeats the output before it and leaves the states.
+    Returns the last output, all outputs (n, steps, ...), and the states. Raises ValueError if the
+    number of steps is not known.
     """
     steps = inputs.shape.dims[1] if input_length is None else input_length
     if isinstance(steps, Value):

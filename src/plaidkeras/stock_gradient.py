@@ -1,7 +1,6 @@
-"""PlaidML's own gradient, of one operation at a time: for what the table has no rule."""
+"""PlaidML's own gradient of a single operation, for those that rules.py has no rule for."""
 
 import copy
-from typing import Dict
 
 import plaidml
 from plaidml.tile import Operation, Value
@@ -49,7 +48,7 @@ def _weighted_sum(like: Value) -> str:
     return f"function (Y[{sizes}], G[{sizes}]) -> (L) {{ W = Y * G; L[] = +(W[{sizes.lower()}]); }}"
 
 
-def _apply(bindings, function, inputs: Dict[str, plaidml.Var], output: str) -> plaidml.Var:
+def _apply(bindings, function, inputs: dict[str, plaidml.Var], output: str) -> plaidml.Var:
     applier = plaidml.Applier(bindings.ctx, function)
     for name, variable in inputs.items():
         applier.add_input(name, variable)

@@ -1,7 +1,7 @@
-"""What PlaidML makes of this machine, as JSON: `python -m plaidkeras.probe [DEVICE]`.
+"""PlaidML's devices, as JSON: `python -m plaidkeras.device_probe [DEVICE]`.
 
-Without a device: those that PlaidML can use, and the hardware configurations that it was given.
-With one: its self-test and its speed. A process each, since native code may crash.
+Without a device: those that PlaidML can use, and its hardware configurations. With one: the result
+of its self-test, and its speed. Run it in a process of its own, since native code may crash.
 """
 
 import json
@@ -57,7 +57,7 @@ def _convolution(count: int, side: int, channels: int):
 
     images = K.variable(np.ones((count, side, side, channels)))
     kernel = K.variable(np.ones((3, 3, channels, channels)))
-    # One number comes back: the speed is the device's, not that of the way to it.
+    # Only one number is fetched, so that the time is the device's and not that of the transfer.
     convolve = K.function([], [K.mean(K.conv2d(images, kernel))])
     convolve([])  # compiles
     started = time.perf_counter()

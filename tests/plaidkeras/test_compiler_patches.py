@@ -13,7 +13,7 @@ import plaidml
 import pytest
 
 import plaidkeras
-from plaidkeras import passes
+from plaidkeras import compiler_patches
 from plaidkeras.graph import kernel
 from plaidkeras.kernels import sum_to
 
@@ -23,43 +23,44 @@ random = np.random.RandomState(3)
 def plaidmls_own():
     """The table as it is in the library's file."""
     library = Path(plaidml._lib()._lib._name).read_bytes()
-    begin = library.index(passes.BEFORE_TABLE) + len(passes.BEFORE_TABLE)
-    return library[begin:begin + passes.LENGTH]
+    begin = library.index(compiler_patches.BEFORE_TABLE) + len(compiler_patches.BEFORE_TABLE)
+    return library[begin:begin + compiler_patches.LENGTH]
 
 
-def test_the_table_of_this_process_is_mended():
-    assert passes.mend()
+def test_the_table_of_this_process_is_patched():
+    assert compiler_patches.apply()
 
 
-def test_where_it_cannot_be_mended_a_warning_says_so(monkeypatch):
-    monkeypatch.setattr(passes, "mend", lambda: False)
+def test_where_it_cannot_be_patched_a_warning_says_so(monkeypatch):
+    monkeypatch.setattr(compiler_patches, "apply", lambda: False)
     with pytest.warns(RuntimeWarning, match="a prime above 32"):
         plaidkeras.install("llvm_cpu.0")
 
 
-def test_the_mended_table_is_as_long_and_has_all_other_passes_as_they_were():
+def test_the_patched_table_is_as_long_and_has_all_other_passes_as_they_were():
     own = plaidmls_own()
-    assert hashlib.sha256(own).hexdigest() == passes.SHA256
-    new = passes.mended(own)
+    assert hashlib.sha256(own).hexdigest() == compiler_patches.SHA256
+    new = compiler_patches.patched(own)
     assert len(new) == len(own)
-    kept = [settings for name, settings in passes._passes(own) if name not in passes.MENDED]
-    ours = [settings for each in passes.MENDED.values() for settings in each]
-    found = [settings for _, settings in passes._passes(new)]
+    kept = [settings for name, settings in compiler_patches._passes(own)
+            if name not in compiler_patches.PATCHED]
+    ours = [settings for each in compiler_patches.PATCHED.values() for settings in each]
+    found = [settings for _, settings in compiler_patches._passes(new)]
     assert sorted(found) == sorted(kept + ours)
     assert [each for each in found if each in kept] == kept  # in their order
 
 
 def test_a_table_of_another_plaidml_is_left_alone(monkeypatch):
-    monkeypatch.setattr(passes, "SHA256", hashlib.sha256(b"another").hexdigest())
-    assert not passes.mend.__wrapped__()
+    monkeypatch.setattr(compiler_patches, "SHA256", hashlib.sha256(b"another").hexdigest())
+    assert not compiler_patches.apply.__wrapped__()
 
 
-def kernels_of(tmp_path, mend):
+def kernels_of(tmp_path, patch):
     """The tags of all kernels of a small program, as PlaidML compiled it in another process."""
     code = f"""
-from plaidkeras import passes
-if not {mend}:
-    passes.mend = lambda: True
+from plaidkeras import compiler_patches
+if not {patch}:
+    compiler_patches.apply = lambda: True
 import plaidkeras
 plaidkeras.install("llvm_cpu.0")
 import keras.backend as K, numpy as np
@@ -74,9 +75,9 @@ K.eval(K.exp(K.permute_dimensions(y, (0, 3, 1, 2))))
 
 
 def test_kernels_of_any_kind_are_cut_into_tiles_for_threads(tmp_path):
-    assert any("#eltwise" in tags for tags in kernels_of(tmp_path / "own", mend=False)
+    assert any("#eltwise" in tags for tags in kernels_of(tmp_path / "own", patch=False)
                if "#cpu_thread" not in tags)
-    kernels = kernels_of(tmp_path / "ours", mend=True)
+    kernels = kernels_of(tmp_path / "ours", patch=True)
     for kind in ("#eltwise", "#contraction", "#mac", "#zero"):
         assert any(kind in tags for tags in kernels), kind
     assert all("#cpu_thread" in tags for tags in kernels)

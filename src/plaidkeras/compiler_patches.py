@@ -1,19 +1,19 @@
-"""Mend the passes of PlaidML's CPU compiler, in the table that the library keeps in memory.
+"""Patches of PlaidML's CPU compiler, in the table of passes that the library keeps in memory.
 
 The table is a Protocol Buffers message, a list of passes, each with a name, a kind and settings
 (tile/targets/cpu/llvm_cpu.jsonnet and tile/codegen/codegen.proto of 0.7.0). The names are for
-people only. Left out, they make room for settings, and the table stays as long as it is.
+people only: without them there is room for settings, and the table keeps its length.
 
 `pad` rounds a size that is a prime above 32 up to a multiple of 8, so that it divides into tiles,
 computes into a copy of that size, and copies the wanted rows back. Fused into the product, the
-copying back keeps to no bound: of 37 rows in two tiles of 20, it writes 40. So a last batch of 37,
-97 or 101 rows, or a layer as wide, corrupts the heap. Here it rounds none, and such sizes are
-computed in tiles that divide them, as all others are.
+copying back is not bounded: of 37 rows in two tiles of 20, it writes 40. So a last batch of 37, 97
+or 101 rows, or a layer of that width, corrupts the heap. The patched pass rounds nothing, and such
+sizes are computed in tiles that divide them, as all others are.
 
 `tile_contract` cuts each contraction into parts for the cores, as finely as it can: copies,
-transposes and pools call a function for each element. And element-wise operations it leaves whole,
-for one core. Here only the products for the matrix kernels are cut so, since their parts are large
-already. All else is cut into tiles of some 2,000 elements that use whole cache lines.
+transposes and pools call a function for each element. Element-wise operations it leaves whole, for
+one core. The patched pass cuts only the products for the matrix kernels like that, whose parts are
+large already; all else is cut into tiles of some 2,000 elements that use whole cache lines.
 """
 
 import functools
@@ -21,12 +21,12 @@ import hashlib
 import mmap
 import struct
 import sys
-from typing import Iterator, Tuple
+from collections.abc import Iterator
 
 UNBOUNDED = 2 ** 32 - 1
 DANGER = ("PlaidML's CPU can crash here at batches, layers and images whose size is a prime above "
-          "32 (37, 41, 43, 47, ...), and this process may not mend it: choose other sizes, such as "
-          "multiples of 8.")
+          "32 (37, 41, 43, 47, ...), and this process may not patch it: choose other sizes, such "
+          "as multiples of 8.")
 
 BEFORE_TABLE = b"\x08llvm_cpu\x12\xb8\r\n\xb5\r\n\x07default\x12\xa9\r"
 LENGTH = 1705  # of the table, as the last two bytes before it say
@@ -78,7 +78,7 @@ def _tile(tag: bytes, *without: bytes, cache_line_cost: float, split_factor: flo
 
 # The best of tiles that meet each cache line once have ln(2) / 0.0003 elements.
 WHOLE_CACHE_LINES = dict(cache_line_cost=1 / 64, split_factor=-0.0003)
-MENDED = {
+PATCHED = {
     b"mlir_nop": [],  # does nothing, and makes room
     b"pad": [_settings(b"PadPass", _field(1, b"main"), _field(2, UNBOUNDED))],
     b"tile_contract": [  # "mac" is the tag of products for the matrix kernels
@@ -88,7 +88,7 @@ MENDED = {
 }
 
 
-def _passes(table: bytes) -> Iterator[Tuple[bytes, bytes]]:
+def _passes(table: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Name and settings of each pass of a table."""
     at = 0
     while at < len(table):
@@ -97,8 +97,8 @@ def _passes(table: bytes) -> Iterator[Tuple[bytes, bytes]]:
         yield name, entry[end:]
 
 
-def _content(message: bytes, at: int) -> Tuple[bytes, int]:
-    """What the field that begins at a place of a message holds, bytes, and where it ends."""
+def _content(message: bytes, at: int) -> tuple[bytes, int]:
+    """The content of the field, of bytes, that begins at a place of a message; and its end."""
     length, shift = 0, 0
     while True:
         at += 1
@@ -108,10 +108,10 @@ def _content(message: bytes, at: int) -> Tuple[bytes, int]:
             return message[at + 1:at + 1 + length], at + 1 + length
 
 
-def mended(table: bytes) -> bytes:
+def patched(table: bytes) -> bytes:
     """PlaidML's table with our passes in it, as long as it was."""
     first, *others = [settings for name, own in _passes(table)
-                      for settings in MENDED.get(name, [own])]
+                      for settings in PATCHED.get(name, [own])]
     others = b"".join(_field(1, _field(1, b"") + settings) for settings in others)
     return next(new for new in (_field(1, _field(1, b" " * length) + first) + others
                                 for length in range(LENGTH))  # of a name that fills what is left
@@ -119,10 +119,11 @@ def mended(table: bytes) -> bytes:
 
 
 @functools.lru_cache(maxsize=None)
-def mend() -> bool:
-    """Mend the table of this process; whether primes are safe from then on.
+def apply() -> bool:
+    """Patch the table of this process; returns whether sizes that are primes are safe then.
 
-    Call it before a device is opened. Linux only; PlaidML for Windows fuses no products.
+    Call it before a device is opened. Patches on Linux only; PlaidML for Windows fuses no products
+    and needs none for primes.
     """
     if not sys.platform.startswith("linux"):
         return sys.platform == "win32"
@@ -132,14 +133,14 @@ def mend() -> bool:
     try:
         with open("/proc/self/maps") as maps, open("/proc/self/mem", "r+b", buffering=0) as memory:
             segments = [line.split()[:2] for line in maps]
-            return any([_mend_between(memory, *(int(address, 16) for address in ends.split("-")))
+            return any([_patch_between(memory, *(int(address, 16) for address in ends.split("-")))
                         for ends, access in segments if access.startswith("rw")])
-    except OSError:  # some containers close their own memory to a process
+    except OSError:  # some containers deny a process its own memory
         return False
 
 
-def _mend_between(memory, start: int, end: int) -> bool:
-    """Mend the table wherever it lies between two addresses; whether it does."""
+def _patch_between(memory, start: int, end: int) -> bool:
+    """Patch the table wherever it lies between two addresses; returns whether it lies there."""
     try:
         with mmap.mmap(-1, end - start) as held:  # malloc would keep so large a block
             memory.seek(start)
@@ -150,7 +151,7 @@ def _mend_between(memory, start: int, end: int) -> bool:
                 table = held[at:at + LENGTH]
                 if hashlib.sha256(table).hexdigest() == SHA256:
                     memory.seek(start + at)
-                    memory.write(mended(table))
+                    memory.write(patched(table))
                     found = True
                 at = held.find(BEFORE_TABLE, at)
             return found

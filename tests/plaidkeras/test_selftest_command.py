@@ -1,4 +1,4 @@
-"""`python -m plaidkeras`: one clear verdict on a device, and an exit code that says the same."""
+"""`python -m plaidkeras selftest`: one clear verdict on a device, and the exit code that fits."""
 
 import os
 import subprocess
@@ -17,14 +17,14 @@ def plaidkeras(*arguments, folder=None, **environment):
         text=True, env={**os.environ, "PLAIDML_DEVICE_IDS": "", **environment})
 
 
-def test_a_device_that_computes_rightly_passes(tmp_path):
-    result = plaidkeras("check", "llvm_cpu.0", folder=tmp_path)
+def test_a_device_that_computes_correctly_passes(tmp_path):
+    result = plaidkeras("selftest", "llvm_cpu.0", folder=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     first, *parts, verdict = result.stdout.splitlines()
     assert first == f"llvm_cpu.0 ({processor.described()}): asked for"
     assert len(parts) == 8 and parts[0].split()[:2] == ["the", "convolution"]
     assert all(float(part.split()[-1]) < 1e-4 for part in parts)
-    assert verdict.startswith("llvm_cpu.0 computes rightly: all 8 parts")
+    assert verdict.startswith("llvm_cpu.0: self-test passed: all 8 parts (errors")
     assert not list(tmp_path.iterdir())
 
 
@@ -33,13 +33,13 @@ def test_a_simulated_gpu_passes(tmp_path):
     if not LIBRARY.exists():
         reason = "oclgrind is not installed (apt-get install oclgrind ocl-icd-opencl-dev)"
         (pytest.fail if "oclgrind" in os.environ.get("REPORT_REQUIRE", "") else pytest.skip)(reason)
-    result = plaidkeras("check", DEVICE, **oclgrind(tmp_path))
+    result = plaidkeras("selftest", DEVICE, **oclgrind(tmp_path))
     assert result.returncode == 0, result.stdout + result.stderr
-    assert f"{DEVICE} computes rightly" in result.stdout
+    assert f"{DEVICE}: self-test passed" in result.stdout
 
 
 def test_an_unknown_device_is_one_message_that_lists_the_known_ones():
-    result = plaidkeras("check", "opencl_moon.0")
+    result = plaidkeras("selftest", "opencl_moon.0")
     assert (result.returncode, result.stdout) == (1, "")
     (message,) = result.stderr.splitlines()
     assert message.startswith("Device 'opencl_moon.0' (asked for) is not here. PlaidML sees: ")
@@ -51,7 +51,7 @@ def test_wrong_parts_are_named_and_fail(monkeypatch, capsys):
     assert command.report("llvm_cpu.0") == 1
     _, right, wrong, verdict = capsys.readouterr().out.splitlines()
     assert right.endswith("1.0e-07") and wrong.endswith("nan  wrong")
-    assert verdict.startswith("llvm_cpu.0 computes wrongly: the loss (")
+    assert verdict.startswith("llvm_cpu.0: self-test failed: the loss (")
 
 
 def test_a_device_that_computes_nothing_fails(monkeypatch, capsys):
@@ -60,25 +60,25 @@ def test_a_device_that_computes_nothing_fails(monkeypatch, capsys):
 
     monkeypatch.setattr(selftest, "errors", broken)
     assert command.report("llvm_cpu.0") == 1
-    assert capsys.readouterr().err == (
-        "llvm_cpu.0 computes nothing: OSError: out of resources\n")
+    assert capsys.readouterr().err.startswith(
+        "llvm_cpu.0: self-test failed: OSError: out of resources. Update its driver, or take ")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_crash_is_a_verdict_too(monkeypatch, capsys):
     crash = [sys.executable, "-c", "import os; os.kill(os.getpid(), 11)"]
     monkeypatch.setattr(command.subprocess, "run", lambda _, run=subprocess.run: run(crash))
-    assert command.check_in_a_child("opencl_bad.0") == 1
+    assert command.test_in_a_child("opencl_bad.0") == 1
     assert capsys.readouterr().err.startswith("opencl_bad.0 crashes: SIGSEGV. Update its driver")
 
 
-@pytest.mark.parametrize("arguments", [(), ("--help",), ("check", "--help")])
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("selftest", "--help")])
 def test_it_explains_itself(arguments):
     result = plaidkeras(*arguments)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("usage: python -m plaidkeras")
 
 
-@pytest.mark.parametrize("arguments", [("chek",), ("check", "llvm_cpu.0", "gpu"), ("--gpu",)])
+@pytest.mark.parametrize("arguments", [("selftset",), ("selftest", "llvm_cpu.0", "gpu"), ("--gpu",)])
 def test_wrong_usage_ends_with_two(arguments):
     assert plaidkeras(*arguments).returncode == 2

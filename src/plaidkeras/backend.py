@@ -1,6 +1,6 @@
-"""Operations that take the place of PlaidML's own behind keras.backend, and why each does.
+"""Functions that replace PlaidML's own in keras.backend, and why each does.
 
-`replace_backend` puts them there. What it does not name stays PlaidML's.
+`replace_functions` puts them there. What it does not name stays PlaidML's.
 """
 
 import functools
@@ -11,7 +11,7 @@ import plaidml.keras.backend as plaidml_backend
 from plaidml import op, tile
 from plaidml.tile import Operation, Shape, Value
 
-from plaidkeras import convolutions, kernels, missing
+from plaidkeras import convolutions, kernels, missing_functions
 from plaidkeras.device import on_cpu
 from plaidkeras.function import Function
 from plaidkeras.gradients import gradients
@@ -23,16 +23,16 @@ from plaidkeras.kernels import (channel_sizes, channel_sum_code, constant, indic
 stock = {}  # PlaidML's own functions, for what ours do not cover
 
 
-def replace_backend() -> None:
-    """Put our operations into keras.backend. Call it once keras is imported."""
-    if stock:  # they are there
+def replace_functions() -> None:
+    """Put our functions into keras.backend. Call it once keras is imported."""
+    if stock:  # it was called before
         return
     tile.compose = compose
     stock.update(vars(plaidml_backend))
     for replacement in (batch_normalization, categorical_crossentropy, conv, conv_transpose,
                         function, gradients, in_train_phase, moving_average_update,
                         normalize_batch_in_training, permute_dimensions, pool, relu, softmax,
-                        stop_gradient, *missing.REPLACEMENTS):
+                        stop_gradient, *missing_functions.REPLACEMENTS):
         # keras.backend is a copy of the names of plaidml.keras.backend: both need them.
         for module in (K, plaidml_backend):
             setattr(module, replacement.__name__, replacement)
@@ -136,7 +136,7 @@ def _normalization(x):
 
 
 def _in_both_phases(function):
-    """Let a function of a tensor see what a layer put there for each learning phase."""
+    """Apply a function of a tensor to both branches where the phase switches a normalization."""
     @functools.wraps(function)
     def apply(x, *arguments, **keywords):
         switch = x.source and x.source.op
@@ -194,7 +194,7 @@ class SoftmaxCrossentropy(Operation):
     """The cross-entropy of targets (..., k) and the softmax of logits (..., k): (...).
 
     Taken from the logits, it neither overflows nor loses its gradient, however sure the network
-    is; of the softmax's output PlaidML's own gradient is NaN at a loss of 8.
+    is. Taken from the softmax's output, PlaidML's own gradient is NaN at a loss of 8.
     """
 
     def __init__(self, logits, target):
