@@ -1,11 +1,13 @@
 """Line, bar and dot charts as inline SVG, with colours and type left to the stylesheet.
 
+Every text of a chart stands outside its axes, so that it lies on no line whatever the data are.
+
 matplotlib is imported where something is drawn: most renders find every chart drawn already.
 """
 
 import io
 import re
-from typing import Dict, List, Sequence
+from typing import Dict, List
 from xml.etree import ElementTree
 
 # matplotlib knows no CSS variables: it draws in stand-ins, which `_inline` replaces.
@@ -13,31 +15,30 @@ INK, MUTED, RULE, ACCENT, ALARM = "#010101", "#020202", "#030303", "#040404", "#
 _VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)",
               ACCENT: "var(--accent)", ALARM: "var(--alarm)"}
 _STYLE = {
-    "svg.fonttype": "none", "svg.hashsalt": "plaidml-report", "font.size": 13,
+    "svg.fonttype": "none", "svg.hashsalt": "plaidml-report", "font.size": 12,
     "axes.edgecolor": RULE, "axes.labelcolor": MUTED, "axes.spines.top": False,
     "axes.spines.right": False, "axes.spines.left": False, "axes.grid": True, "axes.grid.axis": "y",
     "axes.axisbelow": True, "grid.color": RULE, "grid.linewidth": 0.8, "text.color": INK,
     "xtick.color": RULE, "ytick.color": RULE, "xtick.labelcolor": MUTED, "ytick.labelcolor": MUTED,
     "ytick.major.size": 0, "legend.frameon": False, "legend.labelcolor": "linecolor",
-    "legend.handlelength": 1.4}
+    "legend.handlelength": 1.2, "legend.handletextpad": 0.5, "legend.columnspacing": 1.4,
+    "legend.borderpad": 0.2}
 _SVG = "{http://www.w3.org/2000/svg}"
 _XLINK = "{http://www.w3.org/1999/xlink}"
 
 
 def curves(name: str, label: str, epochs: List[int], learned: List[float],
            validation: List[float], best: int, percent: bool) -> str:
-    """A measure over the epochs, on the rows learned from and on the validation rows."""
+    """A measure over the epochs, on the training set and on the validation set."""
+    measure = "accuracy" if percent else "loss"
     with _axes() as (figure, axes):
-        axes.plot(epochs, learned, color=MUTED, linewidth=1.4, label="rows learned from",
+        axes.plot(epochs, learned, color=MUTED, linewidth=1.4, label=f"training {measure}",
                   marker="o" if len(epochs) == 1 else "")  # a line of one point shows nothing
-        axes.plot(epochs, validation, color=ACCENT, linewidth=2.2, label="validation rows")
-        value = validation[epochs.index(best)]
-        axes.plot([best], [value], "o", color=ACCENT, markersize=7)
-        axes.annotate(f"best: epoch {best}", (best, value), (0, -17 if percent else 10),
-                      textcoords="offset points", color=ACCENT, ha=_side(best, epochs))
+        axes.plot(epochs, validation, color=ACCENT, linewidth=2.2, label=f"validation {measure}")
+        _point(axes, best, validation[epochs.index(best)], f"best: epoch {best}")
         _epochs_across(axes)
         _few_ticks(axes, percent)
-        axes.legend(loc="best")
+        _key(axes, columns=2)
         return _inline(figure, name, label)
 
 
@@ -52,58 +53,54 @@ def shares(name: str, label: str, series: Dict[str, List[float]]) -> str:
         axes.set_xticks(range(10))
         axes.tick_params(axis="x", length=0)
         _few_ticks(axes, percent=True)
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+        _key(axes, columns=2)
         return _inline(figure, name, label)
 
 
 def reliability(name: str, label: str, claimed: List[float], reached: List[float],
                 low: List[float], high: List[float]) -> str:
-    """How often the network is right against how sure it says it is, with the 95% intervals."""
+    """The accuracy against the confidence, with its 95% intervals."""
     with _axes() as (figure, axes):
-        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, dashes=(4, 4))
-        axes.annotate("as sure as right", (0.12, 0.12), (10, -8), textcoords="offset points",
-                      color=MUTED)
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, dashes=(4, 4),
+                  label="perfect calibration")
         axes.vlines(claimed, low, high, color=ACCENT, linewidth=1.6)
-        axes.plot(claimed, reached, "o", color=ACCENT, markersize=7)
+        _point(axes, claimed, reached, "accuracy")
         axes.set_xlim(0, 1.02)
         axes.set_ylim(0, 1.04)
-        axes.set_xlabel("how sure it is")
+        axes.set_xlabel("confidence")
         _percent_across(axes)
         _few_ticks(axes, percent=True)
-        axes.set_title("how often it is right", loc="left", fontsize=13, color=MUTED)
+        _key(axes, columns=2)
         return _inline(figure, name, label)
 
 
 def coverage(name: str, label: str, read: List[float], accuracy: List[float]) -> str:
     """The accuracy on the surest digits, from half of them to all."""
     with _axes() as (figure, axes):
-        axes.plot(read, accuracy, color=ACCENT, linewidth=2.2)
-        axes.plot(read[-1:], accuracy[-1:], "o", color=ACCENT, markersize=7)
-        axes.annotate("all read", (read[-1], accuracy[-1]), (-4, -18), textcoords="offset points",
-                      color=ACCENT, ha="right")
+        axes.plot(read, accuracy, color=ACCENT, linewidth=2.2, label="accuracy")
+        _point(axes, read[-1], accuracy[-1], "all digits read")
         axes.margins(y=0.15)
         axes.set_xlabel("part of the digits that is read, the surest first")
         _percent_across(axes)
         _few_ticks(axes, percent=True)
-        axes.set_title("accuracy", loc="left", fontsize=13, color=MUTED)
+        _key(axes, columns=2)
         return _inline(figure, name, label)
 
 
 def runs(name: str, label: str, lines: Dict[str, List[float]], shown: str) -> str:
     """Validation accuracy of several runs over their epochs; the one that the site shows stands out."""
     with _axes() as (figure, axes):
-        for run, values in lines.items():
+        titles = {True: "validation accuracy of this site’s run", False: "of other runs"}
+        for run, values in sorted(lines.items(), key=lambda line: line[0] != shown):
             bold = run == shown
             epochs = range(1, len(values) + 1)
-            axes.plot(epochs, values, color=ACCENT if bold else MUTED,
+            axes.plot(epochs, values, color=ACCENT if bold else MUTED, label=titles.pop(bold, None),
                       linewidth=2.4 if bold else 1.1, zorder=3 if bold else 2)
             axes.plot(epochs[-1:], values[-1:], "o", color=ACCENT if bold else MUTED,
-                      markersize=7 if bold else 4)
-        values = lines[shown]
-        axes.annotate("this site", (len(values), values[-1]), (0, -18), textcoords="offset points",
-                      color=ACCENT, ha="right" if len(values) > 1 else "left")
+                      markersize=7 if bold else 4, zorder=3 if bold else 2)
         _epochs_across(axes)
         _few_ticks(axes, percent=True)
+        _key(axes, columns=1)
         return _inline(figure, name, label)
 
 
@@ -115,7 +112,7 @@ class _axes:
         from matplotlib.figure import Figure
         self.styled = style.context(["default", _STYLE])
         self.styled.__enter__()
-        figure = Figure(figsize=(6, 3.9), layout="constrained")
+        figure = Figure(figsize=(5, 3.4), layout="constrained")
         figure.patch.set_visible(False)
         axes = figure.add_subplot()
         axes.patch.set_visible(False)
@@ -128,7 +125,8 @@ class _axes:
 def _epochs_across(axes) -> None:
     from matplotlib.ticker import MaxNLocator
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, nbins=8))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, nbins=8,
+                                              steps=[1, 2, 5, 10]))
 
 
 def _percent_across(axes) -> None:
@@ -141,11 +139,19 @@ def _few_ticks(axes, percent: bool) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     if percent:
         axes.yaxis.set_major_formatter(PercentFormatter(1))
+        low, high = axes.get_ylim()  # nothing is more than 100%: room for a mark, for no tick
+        axes.set_ylim(low, min(high, 1 + 0.04 * (high - low)))
+    else:
+        axes.yaxis.set_major_formatter("{x:g}")
 
 
-def _side(value, values: Sequence) -> str:
-    place = (value - values[0]) / ((values[-1] - values[0]) or 1)
-    return "left" if place < 0.2 else "right" if place > 0.8 else "center"
+def _point(axes, x, y, label: str) -> None:
+    axes.plot(x, y, "o", color=ACCENT, markersize=7, label=label, clip_on=False)
+
+
+def _key(axes, columns: int) -> None:
+    """What the marks mean, above the axes: within them a text may lie on a line."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.4)
 
 
 def _inline(figure, name: str, label: str) -> str:
