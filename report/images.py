@@ -9,6 +9,8 @@ from PIL import Image
 
 # Blue-black ink on nothing: the paper shows through, and the stylesheet inverts it for the dark.
 INK, RED = (27, 38, 89), (184, 31, 36)
+# Colours with a meaning are never inverted: these stand out from light paper and from dark.
+BLUE_SIGN, RED_SIGN = (52, 98, 226), (214, 52, 52)
 GAP = 2
 
 
@@ -58,10 +60,10 @@ def channels(values: np.ndarray, columns: int, low: float, high: float) -> bytes
 
 
 def weights(filters: np.ndarray, columns: int) -> bytes:
-    """Filters (n, h, w): what each looks for in ink, what it looks to be absent in red."""
+    """Filters (n, h, w): positive weights in blue, negative ones in red, zero see-through."""
     page = sheet(filters / (np.abs(filters).max() or 1), columns)
     rgba = np.empty((*page.shape, 4), np.uint8)
-    rgba[..., :3] = np.where(page[..., None] > 0, INK, RED)
+    rgba[..., :3] = np.where(page[..., None] > 0, BLUE_SIGN, RED_SIGN)
     rgba[..., 3] = (np.abs(page) * 255).round()
     return _png(Image.fromarray(rgba))
 
