@@ -1,15 +1,61 @@
-"""`report doctor`: which devices can be used, and how to mend what is wrong."""
+"""`report doctor`: which devices can be used, and how to mend what is wrong.
 
-from report import doctor
-from report.errors import ReportError
+`plaidkeras.doctor` finds it out, in a process of its own like all that may load PlaidML.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from report.errors import ReportError, one_line
+
+STYLES = {"ok": "green", "FAULT": "bold red", "note": "yellow"}
 
 
 def run(options) -> None:
+    """Show each finding when it is known. Raises ReportError if no device can be used."""
+    console = Console(highlight=False)
     usable = False
-    for finding in doctor.examine(options.device):
-        print(f"{finding.state:>5}  {finding.text}", flush=True)
-        if finding.mend:
-            print(f"       -> {finding.mend}", flush=True)
-        usable = usable or "computes rightly" in finding.text
+    for finding in findings(options.device):
+        show(console, finding)
+        usable = usable or finding["usable"]
     if not usable:
         raise ReportError("no device can be used; mend what is marked FAULT above.")
+
+
+def findings(device: str | None) -> Iterator[dict]:
+    """What plaidkeras.doctor finds: its `state`, `text`, `mend` and whether it is a `usable`
+    device. Raises ReportError if it does not come to its end."""
+    command = [sys.executable, "-m", "plaidkeras.doctor", *([device] if device else [])]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                          encoding="utf-8") as child:
+        try:
+            yield from map(json.loads, child.stdout)
+        except BaseException:  # of whoever shows them: a Ctrl-C, a closed pipe
+            child.terminate()
+            raise
+    if child.returncode:
+        raise ReportError(f"python -m plaidkeras.doctor ended with {child.returncode}; "
+                          "reinstall plaidml-report.")
+
+
+def show(console: Console, finding: dict) -> None:
+    """A row of a table on a terminal; else lines to search in: the state, the text, the mend."""
+    state, text, mend = finding["state"], one_line(finding["text"]), one_line(finding["mend"])
+    if not console.is_terminal:
+        print(f"{state:>5}  {text}", flush=True)
+        if mend:
+            print(f"       -> {mend}", flush=True)
+        return
+    row = Table.grid(padding=(0, 2))
+    row.add_column(width=5, justify="right")
+    row.add_column(overflow="fold")
+    row.add_row(Text(state, STYLES[state]), Text(text))
+    if mend:
+        row.add_row("", Text(f"-> {mend}", "dim"))
+    console.print(row)

@@ -23,7 +23,7 @@ LOADERS = {"darwin": ["/System/Library/Frameworks/OpenCL.framework/OpenCL"],
 
 def look() -> dict:
     """{"loader": name or None, "icds": [...], "platforms": [{..., "devices": [...]}]}."""
-    loader = next((name for name in LOADERS if _opens(name) is None), None)
+    loader = next(filter(opens, LOADERS), None)
     drivers = icds()
     returns = loader and not any(driver["blocks"] for driver in drivers)
     return {"loader": loader, "opened_by_plaidml": LOADERS[0], "icds": drivers,
@@ -49,7 +49,7 @@ def icds() -> list[dict]:
             else:
                 with open(file, encoding="utf-8", errors="replace") as lines:
                     library = lines.readline(4096).strip()  # the loader reads no more
-                fault = _opens(library) if library else "its first line is empty"
+                fault = _fault(library) if library else "its first line is empty"
         except OSError as error:
             fault = error.strerror
         found.append({"file": str(file), "library": library, "fault": fault,
@@ -96,11 +96,16 @@ def _text(function, handle: int, key: int) -> str:
     return text.value.decode(errors="replace").strip()
 
 
-def _opens(library: str) -> str | None:
-    """Why a library cannot be opened; None if it can."""
+def opens(library: str) -> bool:
+    """Whether a library can be loaded."""
+    return _fault(library) is None
+
+
+def _fault(library: str) -> str | None:
+    """Why a library cannot be loaded; None if it can."""
     try:
         ctypes.CDLL(library)
-    except (OSError, ValueError) as error:  # of a name with a zero byte
+    except (OSError, ValueError) as error:  # ValueError: of a name with a zero byte
         return str(error)
     return None
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requirements
 
 pytestmark = pytest.mark.slow  # the simulator takes its time
 
-LIBRARY = Path("/usr/lib/oclgrind/liboclgrind-rt-icd.so")
 DEVICE = "opencl_oclgrind_oclgrind_simulator.0"
 
 PROGRAM = """
@@ -49,7 +49,7 @@ def oclgrind(folder):
     import plaidml.settings
 
     (folder / "vendors").mkdir()
-    (folder / "vendors" / "oclgrind.icd").write_text(f"{LIBRARY}\n")
+    (folder / "vendors" / "oclgrind.icd").write_text(f"{requirements.OCLGRIND}\n")
     configuration = json.loads(Path(plaidml.settings.experimental_config).read_text())
     configuration["platform"]["hardware_configs"].append({
         "description": "oclgrind", "sel": {"name_regex": ".*Oclgrind.*"},
@@ -71,9 +71,7 @@ def train_on(device, **environment):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    if not LIBRARY.exists():
-        reason = "oclgrind is not installed (apt-get install oclgrind ocl-icd-opencl-dev)"
-        (pytest.fail if "oclgrind" in os.environ.get("REPORT_REQUIRE", "") else pytest.skip)(reason)
+    requirements.oclgrind()
     return train_on(DEVICE, **oclgrind(tmp_path_factory.mktemp("oclgrind"))), train_on("llvm_cpu.0")
 
 

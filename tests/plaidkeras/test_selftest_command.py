@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from test_opencl import DEVICE, LIBRARY, oclgrind
+import requirements
+from test_opencl import DEVICE, oclgrind
 
 from plaidkeras import __main__ as command
 from plaidkeras import processor, selftest
@@ -30,9 +31,7 @@ def test_a_device_that_computes_correctly_passes(tmp_path):
 
 @pytest.mark.slow
 def test_a_simulated_gpu_passes(tmp_path):
-    if not LIBRARY.exists():
-        reason = "oclgrind is not installed (apt-get install oclgrind ocl-icd-opencl-dev)"
-        (pytest.fail if "oclgrind" in os.environ.get("REPORT_REQUIRE", "") else pytest.skip)(reason)
+    requirements.oclgrind()
     result = plaidkeras("selftest", DEVICE, **oclgrind(tmp_path))
     assert result.returncode == 0, result.stdout + result.stderr
     assert f"{DEVICE}: self-test passed" in result.stdout

@@ -1,18 +1,18 @@
-"""PyTorch at float64 as a reference: where it is missing the tests that need it are skipped."""
+"""PyTorch at float64 as a reference."""
 
-import os
+import functools
+import importlib.util
 
 import numpy as np
-import pytest
+import requirements
 
 
+@functools.cache
 def torch():
-    """The module; without it the test is skipped, or fails if REPORT_REQUIRE names torch."""
-    try:
-        import torch
-    except ImportError:
-        reason = "PyTorch is not installed (pip install '.[torch]')"
-        (pytest.fail if "torch" in os.environ.get("REPORT_REQUIRE", "") else pytest.skip)(reason)
+    """The module, for tests that need it."""
+    requirements.needed("torch", importlib.util.find_spec("torch") is not None,
+                        "pip install '.[torch]'")
+    import torch
     return torch
 
 

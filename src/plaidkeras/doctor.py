@@ -1,6 +1,10 @@
-"""Why a device can be used or not: what OpenCL has, held against what PlaidML 0.7.0 wants.
+"""Which devices of this machine can be used, and why not the others.
 
-PlaidML is asked in child processes: neither it nor a driver can take this one with it.
+What OpenCL offers is compared with what PlaidML 0.7.0 asks for. Both are asked in child processes,
+since neither PlaidML nor a driver may take this one with it.
+
+`python -m plaidkeras.doctor [DEVICE]` prints each finding as a line of JSON, as soon as it is
+known.
 """
 
 import json
@@ -10,47 +14,51 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import Iterator, List, Optional
-
-from report.errors import one_line
 
 GOOD, BAD, NOTE = "ok", "FAULT", "note"
 PACKAGES = "plaidml", "plaidml-keras", "keras", "numpy"
 LEAST_OPENCL = [1, 2]
 PROBE_SECONDS = 300
+NO_OPENCL = {"loader": None, "opened_by_plaidml": "OpenCL", "icds": [], "platforms": []}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor's: its state ("ok", "FAULT" or "note"), and how to mend a fault."""
+    """One thing that was found.
+
+    `state` is GOOD, BAD or NOTE, `mend` says how to put right what is not good, and `usable` is
+    true of a device that passed its self-test, and of nothing else.
+    """
 
     state: str
     text: str
     mend: str = ""
+    usable: bool = False
 
 
 class ProbeFailed(Exception):
     """A child process that gave no answer; the message says how it ended."""
 
 
-def examine(device: Optional[str] = None) -> Iterator[Finding]:
+def examine(device: str | None = None) -> Iterator[Finding]:
     """Findings in the order in which they build on each other; `device`: try that one only."""
     yield Finding(GOOD, f"Python {platform.python_version()} on {platform.platform()}")
     yield from packages()
     try:
         opencl = ask("plaidkeras.opencl")
     except ProbeFailed as failed:
-        opencl = {"loader": None, "opened_by_plaidml": "OpenCL", "icds": [], "platforms": []}
+        opencl = NO_OPENCL
         yield Finding(BAD, f"OpenCL {failed}", "remove the driver that was installed last, from "
                                                "/etc/OpenCL/vendors or by the package manager")
     else:
         yield from loaders(opencl)
-        if opencl["loader"] and any(icd["waits"] for icd in opencl["icds"]):
-            return  # PlaidML would wait too
+        if opencl["loader"] and any(icd["blocks"] for icd in opencl["icds"]):
+            return  # PlaidML would not come back either
     try:
-        plaidml = ask("plaidkeras.probe")
+        plaidml = ask("plaidkeras.device_probe")
     except ProbeFailed as failed:
         yield Finding(BAD, f"PlaidML {failed}",
                       "pip install --force-reinstall plaidml==0.7.0 plaidml-keras==0.7.0")
@@ -62,6 +70,7 @@ def examine(device: Optional[str] = None) -> Iterator[Finding]:
 
 
 def packages() -> Iterator[Finding]:
+    """The packages that Keras on PlaidML consists of, with their versions."""
     for name in PACKAGES:
         try:
             yield Finding(GOOD, f"{name} {metadata.version(name)}")
@@ -82,20 +91,24 @@ def loaders(opencl: dict) -> Iterator[Finding]:
                       f"ln -s {opencl['loader']} {wanted} in a folder that LD_LIBRARY_PATH names")
     else:
         yield Finding(GOOD, f"OpenCL loader {wanted}")
-    for icd in opencl["icds"]:
-        if icd["fault"]:
-            names = f"driver {icd['file']} names {icd['library'] or 'nothing'}, which cannot be opened"
-            yield Finding(BAD, one_line(f"{names} ({icd['fault']})"),
-                          one_line(f"reinstall that driver, or remove {icd['file']}"))
-        else:
-            yield Finding(GOOD, one_line(f"driver {icd['file']}: {icd['library']}"))
+    yield from map(driver, opencl["icds"])
     if not any(each["devices"] for each in opencl["platforms"]):
         yield Finding(NOTE, "OpenCL is there, but no driver offers a device",
                       "install the GPU's OpenCL driver from its vendor, and see that this user may "
                       "use it: usermod -aG render,video USER")
 
 
+def driver(icd: dict) -> Finding:
+    """A registered driver, and whether it can be opened."""
+    if not icd["fault"]:
+        return Finding(GOOD, f"driver {icd['file']}: {icd['library']}")
+    return Finding(BAD, f"driver {icd['file']} names {icd['library'] or 'nothing'}, which cannot "
+                        f"be opened ({icd['fault']})",
+                   f"reinstall that driver, or remove {icd['file']}")
+
+
 def settings(plaidml: dict) -> Iterator[Finding]:
+    """What the user's settings of PlaidML keep from being used."""
     if not plaidml["experimental"]:
         yield Finding(BAD, "PLAIDML_EXPERIMENTAL is switched off, which leaves only a few GPUs",
                       "unset PLAIDML_EXPERIMENTAL, or set it to 1")
@@ -116,8 +129,8 @@ def refusal(device: dict, of: dict, opencl: dict, plaidml: dict) -> Finding:
     if opencl["loader"] != opencl["opened_by_plaidml"]:
         return Finding(NOTE, f"{called} is hidden from PlaidML by the missing loader", "as above")
     if device["is_cpu"]:
-        return Finding(NOTE, f"{called} is an OpenCL device of type CPU, which PlaidML 0.7.0 refuses",
-                       f"nothing to mend: --device {plaidml['cpu']} computes on the same CPU")
+        return Finding(NOTE, f"{called} is an OpenCL device of type CPU, which PlaidML 0.7.0 "
+                             "refuses", f"nothing to mend: --device {plaidml['cpu']} computes on the same CPU")
     if device["version"] < LEAST_OPENCL:
         version = ".".join(map(str, device["version"]))
         return Finding(BAD, f"{called} has OpenCL {version}, PlaidML needs 1.2",
@@ -125,41 +138,45 @@ def refusal(device: dict, of: dict, opencl: dict, plaidml: dict) -> Finding:
     if not any(selects(selector, device, of) for selector in plaidml["selectors"]):
         return Finding(BAD, f"{called} matches no hardware configuration in "
                             f"{plaidml['configuration']}",
-                       "set PLAIDML_EXPERIMENTAL=1, or copy that file, add a hardware_configs entry "
-                       f"with \"sel\": {{\"name_regex\": \"{re.escape(device['name'])}\"}}, and name "
-                       "the copy in PLAIDML_CONFIG_FILE")
+                       "set PLAIDML_EXPERIMENTAL=1, or copy that file, add a hardware_configs "
+                       f"entry with \"sel\": {{\"name_regex\": \"{re.escape(device['name'])}\"}}, "
+                       "and name the copy in PLAIDML_CONFIG_FILE")
     return Finding(BAD, f"{called} is not offered by PlaidML, which does not say why",
                    "update its driver")
 
 
 def selects(selector: dict, device: dict, of: dict) -> bool:
     """Whether a selector of PlaidML's hardware configurations takes a device."""
-    (kind, value), = selector.items()
-    if kind == "and":
-        return all(selects(each, device, of) for each in value["sel"])
-    if kind == "or":
-        return any(selects(each, device, of) for each in value["sel"])
-    if kind == "not":
-        return not selects(value, device, of)
-    text = {"name_regex": device["name"], "vendor_regex": device["vendor"],
-            "platform_regex": of["name"]}.get(kind)
-    return text is not None and re.fullmatch(value, text) is not None
+    match selector:
+        case {"and": {"sel": parts}}:
+            return all(selects(part, device, of) for part in parts)
+        case {"or": {"sel": parts}}:
+            return any(selects(part, device, of) for part in parts)
+        case {"not": part}:
+            return not selects(part, device, of)
+        case {"name_regex": pattern}:
+            return re.fullmatch(pattern, device["name"]) is not None
+        case {"vendor_regex": pattern}:
+            return re.fullmatch(pattern, device["vendor"]) is not None
+        case {"platform_regex": pattern}:
+            return re.fullmatch(pattern, of["name"]) is not None
+    return False
 
 
 def tried(name: str, plaidml: dict) -> Finding:
-    """A device's self-test and speed."""
+    """What a device's self-test finds, and how fast the device is."""
     if name not in plaidml["devices"]:
         return Finding(BAD, f"{name} is not a device of PlaidML's",
                        f"name one of: {', '.join(plaidml['devices']) or 'none'}")
     called = f"{name} ({plaidml['devices'][name]})"
     try:
-        found = ask("plaidkeras.probe", name)
+        found = ask("plaidkeras.device_probe", name)
     except ProbeFailed as failed:
         return Finding(BAD, f"{called} {failed}", "update its driver, or use another device")
     if found["fault"]:
         return Finding(BAD, found["fault"], "update its driver, or use another device")
-    return Finding(GOOD, f"{called}: computes rightly, {found['gflops']:.3g} GFLOP/s in a "
-                         f"convolution; use it with --device {name}")
+    return Finding(GOOD, f"{called}: self-test passed, {found['gflops']:.3g} GFLOP/s in a "
+                         f"convolution; use it with --device {name}", usable=True)
 
 
 def slug(name: str) -> str:
@@ -170,7 +187,7 @@ def slug(name: str) -> str:
 def ask(module: str, *arguments: str) -> dict:
     """The JSON that `python -m module` prints last. Raises ProbeFailed."""
     environment = {**os.environ, "PLAIDML_DEVICE_IDS": ""}
-    command: List[str] = [sys.executable, "-m", module, *arguments]
+    command = [sys.executable, "-m", module, *arguments]
     try:
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, errors="replace",
@@ -180,6 +197,12 @@ def ask(module: str, *arguments: str) -> dict:
     if done.returncode < 0:
         raise ProbeFailed(f"crashed ({signal.Signals(-done.returncode).name})")
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no word why"])[-1]
+        last = (done.stderr.strip().splitlines() or ["it did not say why"])[-1]
         raise ProbeFailed(f"failed: {last}")
     return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends the probe too
+    for finding in examine(*sys.argv[1:]):
+        print(json.dumps(asdict(finding)), flush=True)
