@@ -1,63 +1,54 @@
 """What a training needs to go on from its last finished epoch as if it had never stopped.
 
-One file, replaced whole after each epoch, of plain arrays: the state of the network, the
-optimizer and dropout; NumPy's random state, which shuffles; the history; and what the fit has
-left for the report, once the refit has begun.
+One file, replaced whole after each epoch, of plain arrays: the state of the network, the optimizer
+and dropout, and the sum of the weights to be averaged. All else that is random follows from the
+seed and the number of the epoch (`batches.py`).
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Optional
 
 import numpy as np
 
-from digits.run import Epoch, replaced
+from digits.arrays import read_arrays
+from digits.files import atomic_write
 
 NAME = "checkpoint.npz"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`state` is what plaidkeras.state gives; `random` is numpy.random.get_state(legacy=False);
-    `after_fit` are arrays of Predictions by name, none before the fit has ended."""
+    """`finished` counts the epochs of both stages; `state` is what plaidkeras.state gives;
+    `weight_sums` are the weights of `averaged` epochs added up, none before the first of these."""
 
-    state: List[np.ndarray]
-    random: dict
-    history: List[Epoch]
-    after_fit: Dict[str, np.ndarray]
-    warnings: List[str]
-
-    def epochs(self, stage: str) -> int:
-        """How many epochs of a stage are finished."""
-        return sum(epoch.stage == stage for epoch in self.history)
+    finished: int
+    state: list[np.ndarray]
+    averaged: int
+    weight_sums: list[np.ndarray]
+    warnings: list[str]
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """Replaces the checkpoint in a run folder, whole or not at all."""
-    random = dict(checkpoint.random, state={"pos": checkpoint.random["state"]["pos"]})
-    facts = {"random": random, "history": [asdict(epoch) for epoch in checkpoint.history],
-             "warnings": checkpoint.warnings}
-    with replaced(folder / NAME) as file:
-        np.savez(file, facts=np.array(json.dumps(facts)),
-                 random_key=checkpoint.random["state"]["key"],
-                 **{f"state_{index}": array for index, array in enumerate(checkpoint.state)},
-                 **{f"after_fit_{name}": array for name, array in checkpoint.after_fit.items()})
+    """Replaces the checkpoint of a member, whole or not at all."""
+    arrays = {f"state_{index}": array for index, array in enumerate(checkpoint.state)}
+    arrays |= {f"sum_{index}": array for index, array in enumerate(checkpoint.weight_sums)}
+    with atomic_write(folder / NAME) as file:
+        np.savez(file, finished=checkpoint.finished, averaged=checkpoint.averaged,
+                 warnings=json.dumps(checkpoint.warnings), **arrays)
 
 
-def load(folder: Path) -> Optional[Checkpoint]:
-    """The checkpoint in a run folder; None if there is none, or none that can be read."""
+def load(folder: Path) -> Checkpoint | None:
+    """The checkpoint of a member; None if there is none, or none that can be read."""
     try:
-        with np.load(folder / NAME, allow_pickle=False) as arrays:
-            facts = json.loads(str(arrays["facts"]))
-            facts["random"]["state"]["key"] = arrays["random_key"]
-            states = sum(name.startswith("state_") for name in arrays.files)
-            return Checkpoint(
-                state=[arrays[f"state_{index}"] for index in range(states)],
-                random=facts["random"],
-                history=[Epoch(**epoch) for epoch in facts["history"]],
-                after_fit={name[len("after_fit_"):]: arrays[name] for name in arrays.files
-                           if name.startswith("after_fit_")},
-                warnings=facts["warnings"])
+        arrays = read_arrays(folder / NAME)
+        return Checkpoint(int(arrays.pop("finished")), _numbered(arrays, "state_"),
+                          int(arrays.pop("averaged")), _numbered(arrays, "sum_"),
+                          json.loads(str(arrays.pop("warnings"))))
     except Exception:  # readers of damaged bytes raise what they like
         return None
+
+
+def _numbered(arrays: dict[str, np.ndarray], prefix: str) -> list[np.ndarray]:
+    count = sum(name.startswith(prefix) for name in arrays)
+    return [arrays[f"{prefix}{index}"] for index in range(count)]

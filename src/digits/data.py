@@ -17,15 +17,14 @@ import zlib
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import BinaryIO, Iterator, List, Optional, Tuple
+from typing import BinaryIO, Iterator
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from digits.recipe import Recipe, RecipeError
+from digits.arrays import write_arrays
 from digits.run import DataFacts
-from digits.verify import MOST_JUDGED
 
 DEFAULT_FOLDER = Path("data")
 KAGGLE_ZIP = "digit-recognizer.zip"
@@ -64,7 +63,7 @@ class Dataset:
     train_labels: np.ndarray
     test_images: np.ndarray
     facts: DataFacts
-    remarks: Tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def load(location: Path = DEFAULT_FOLDER, explicit: bool = False) -> Dataset:
@@ -93,21 +92,15 @@ def load(location: Path = DEFAULT_FOLDER, explicit: bool = False) -> Dataset:
                     tuple(remarks))
 
 
-def split(labels: np.ndarray, recipe: Recipe) -> Tuple[np.ndarray, np.ndarray]:
-    """The row numbers to train on and to validate on, in the order in which scikit-learn
-    shuffles them: int (n_train,), int (n_validation,). Raises RecipeError if none is left to train
-    on, or more to validate on than a report can show."""
-    for name in ("validation_fraction", "refit_validation_fraction"):
-        if int(len(labels) * (1 - getattr(recipe, name))) < 1:
-            raise RecipeError(f"{name} is {getattr(recipe, name)!r}, which leaves none of "
-                              f"{len(labels)} rows to train on; expected a smaller one")
-    judged = int(np.ceil(len(labels) * recipe.validation_fraction))
-    if judged > MOST_JUDGED:
-        raise RecipeError(f"validation_fraction is {recipe.validation_fraction!r}, which leaves "
-                          f"{judged:,} of {len(labels):,} rows to validate on, more than the "
-                          f"{MOST_JUDGED:,} that a report can show; expected a smaller one")
-    return tuple(train_test_split(np.arange(len(labels)), test_size=recipe.validation_fraction,
-                                  random_state=recipe.split_seed))
+def store(dataset: Dataset, runs: Path) -> Path:
+    """The file of a dataset's arrays that every member reads: kept once for all runs, under its
+    fingerprint. Raises OSError."""
+    path = Path(runs) / "datasets" / f"{dataset.facts.fingerprint}.npz"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_arrays(path, {"train_images": dataset.train_images, "train_labels": dataset.train_labels,
+                            "test_images": dataset.test_images})
+    return path
 
 
 def _dataset(train_pixels, labels, test_pixels, source, train_name, test_name,
@@ -115,8 +108,10 @@ def _dataset(train_pixels, labels, test_pixels, source, train_name, test_name,
     train_images = np.ascontiguousarray(train_pixels).reshape(-1, 28, 28)
     test_images = np.ascontiguousarray(test_pixels).reshape(-1, 28, 28)
     arrays = train_images, labels, test_images
-    return Dataset(*arrays, DataFacts(source, train_name, test_name, len(train_images),
-                                      len(test_images), _fingerprint(*arrays)), remarks)
+    facts = DataFacts(source=source, train_file=train_name, test_file=test_name,
+                      train_rows=len(train_images), test_rows=len(test_images),
+                      fingerprint=_fingerprint(*arrays))
+    return Dataset(*arrays, facts, remarks)
 
 
 def _fingerprint(*arrays: np.ndarray) -> str:
@@ -137,7 +132,7 @@ class _File:
     """A CSV on disk: `path`, and its name inside if `path` is a zip file."""
 
     path: Path
-    member: Optional[str] = None
+    member: str | None = None
 
     @property
     def name(self) -> str:
@@ -190,7 +185,7 @@ class _Bounded(io.RawIOBase):
         return len(chunk)
 
 
-def _find_both(location: Path, explicit: bool) -> Tuple[Optional[_File], Optional[_File]]:
+def _find_both(location: Path, explicit: bool) -> tuple[_File | None, _File | None]:
     """Both files, or neither if that was not asked for. Raises DataError, OSError."""
     if (explicit or os.path.lexists(location)) and not location.exists():
         raise DataError(f"{location}: not found; give the folder that holds train.csv and test.csv")
@@ -209,7 +204,7 @@ def _find_both(location: Path, explicit: bool) -> Tuple[Optional[_File], Optiona
     return train_file, test_file
 
 
-def _find(location: Path, name: str) -> Optional[_File]:
+def _find(location: Path, name: str) -> _File | None:
     if location.is_file():
         if location.suffix != ".zip":
             raise DataError(f"{location}: is a file; give the folder (or Kaggle's {KAGGLE_ZIP}) "
@@ -225,7 +220,7 @@ def _find(location: Path, name: str) -> Optional[_File]:
     return None
 
 
-def _find_in_zip(path: Path, name: str) -> Optional[_File]:
+def _find_in_zip(path: Path, name: str) -> _File | None:
     archive_file = _File(path)
     with _reading(archive_file), zipfile.ZipFile(path) as archive:
         members = [member for member in archive.namelist() if not member.endswith("/")]
@@ -240,7 +235,7 @@ def _find_in_zip(path: Path, name: str) -> Optional[_File]:
 
 
 def _read(file: _File, labelled: bool,
-          remarks: List[str]) -> Tuple[Optional[np.ndarray], np.ndarray]:
+          remarks: list[str]) -> tuple[np.ndarray | None, np.ndarray]:
     """uint8 labels (rows,), if it has any, and pixels (rows, 784). Raises DataError.
 
     Columns in another order are put in order, which is added to the remarks.
@@ -302,7 +297,7 @@ def _of_a_row(message: str) -> str:
     return f"is no CSV ({message.strip().split('C error: ')[-1]})"
 
 
-def _header(file: _File, stream: BinaryIO, labelled: bool) -> Tuple[List[str], List[int]]:
+def _header(file: _File, stream: BinaryIO, labelled: bool) -> tuple[list[str], list[int]]:
     """The names of the columns as they stand, and for each column in our order (the label first,
     if there is one) where it stands."""
     line, text = b"\n", ""
@@ -327,7 +322,7 @@ def _header(file: _File, stream: BinaryIO, labelled: bool) -> Tuple[List[str], L
     return found, [places[name] for name in expected]
 
 
-def _check_header(file: _File, found: List[str], expected: List[str], labelled: bool) -> None:
+def _check_header(file: _File, found: list[str], expected: list[str], labelled: bool) -> None:
     whole = f"the header is {expected[0]} to {expected[-1]}, {len(expected)} columns"
     if labelled != (LABEL in found) and set(found) - {LABEL} == set(expected) - {LABEL}:
         has = "has no column 'label'" if labelled else "has a column 'label'"
@@ -350,7 +345,7 @@ def _check_header(file: _File, found: List[str], expected: List[str], labelled: 
                          f"({whole})")
 
 
-def _check_first_row(file: _File, header: List[str]) -> None:
+def _check_first_row(file: _File, header: list[str]) -> None:
     """pandas takes what is too much in the first row for the names of all rows."""
     found = 0
     with file.open() as stream, suppress(csv.Error):  # a quotation mark that is never closed
@@ -361,7 +356,7 @@ def _check_first_row(file: _File, header: List[str]) -> None:
         raise file.error(f"row 1 has {found} values, expected {len(header)}")
 
 
-def _block(file: _File, frame: pd.DataFrame, header: List[str]) -> np.ndarray:
+def _block(file: _File, frame: pd.DataFrame, header: list[str]) -> np.ndarray:
     # As text, because pandas reads True and False as 1 and 0.
     numbers = frame.assign(**{
         name: pd.to_numeric(frame[name].astype(str), errors="coerce")

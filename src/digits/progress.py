@@ -1,27 +1,81 @@
-"""What the training process tells its parent: one JSON object a line."""
+"""How far a member's training is: a record in its folder, for whoever follows it."""
 
-from dataclasses import dataclass
-from typing import Optional
+import math
+import time
+from pathlib import Path
+from typing import Literal
 
-COMPILE, PREDICT = "compile", "predict"  # beside the stages "fit" and "refit" of digits.run
+from digits.files import read_bytes
+from digits.records import Count, Fraction, Loss, Record, Seconds
+
+NAME = "progress.json"
+SECONDS_BETWEEN_WRITES = 0.2
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far the training is. Epochs and batches count from 1; accuracies are in 0..1.
+class Progress(Record):
+    """Epochs and batches count from 1; accuracies are in 0..1.
 
-    `stage` is "compile" (the first batch, for which PlaidML builds its kernels), "fit", "refit"
-    or "predict". `loss` and `acc` are the means of the epoch so far; `val_loss` and `val_acc`
-    come with the last message of an epoch. `seconds_left` is for the whole training.
+    `stage` is "compile" (the first batch, for which PlaidML builds its kernels), "fit", "refit",
+    "predict" (the validation and test rows) or "inspect" (what the report wants to look at). `loss`
+    and `acc` are the means of the epoch so far. `seconds_left` is for the whole member.
     """
 
-    stage: str
-    epoch: int
-    epochs: int
-    batch: int
-    batches: int
-    loss: Optional[float] = None
-    acc: Optional[float] = None
-    val_loss: Optional[float] = None
-    val_acc: Optional[float] = None
-    seconds_left: Optional[float] = None
+    stage: Literal["compile", "fit", "refit", "predict", "inspect"]
+    epoch: Count
+    epochs: Count
+    batch: Count
+    batches: Count
+    loss: Loss | None = None
+    acc: Fraction | None = None
+    seconds_left: Seconds | None = None
+
+
+def read_progress(folder: Path) -> Progress | None:
+    """The latest progress in a member's folder, if there is any."""
+    try:
+        return Progress.model_validate_json(read_bytes(folder / NAME))
+    except (OSError, ValueError):
+        return None
+
+
+class ProgressWriter:
+    """Writes the progress of a member a few times a second, with the time left."""
+
+    TRAINING_COST, PREDICTION_COST = 3, 1  # forward and backward, against forward alone
+
+    def __init__(self, folder: Path, training_batches: int, prediction_batches: int):
+        self.path = folder / NAME
+        self.cost_left = (training_batches * self.TRAINING_COST
+                          + prediction_batches * self.PREDICTION_COST)
+        self.cost_done = 0
+        self.started = self.written = -math.inf
+
+    def trained_a_batch(self, progress: Progress) -> None:
+        self._count(self.TRAINING_COST)
+        self._write_now_and_then(progress)
+
+    def predicted_a_batch(self, progress: Progress | None = None) -> None:
+        self._count(self.PREDICTION_COST)
+        if progress:
+            self._write_now_and_then(progress)
+
+    def write(self, progress: Progress) -> None:
+        left = None
+        if self.cost_done:
+            left = round((time.perf_counter() - self.started) / self.cost_done * max(self.cost_left, 0), 1)
+        with open(self.path.with_suffix(".partial"), "wb") as file:  # no need to survive a crash
+            file.write(progress.model_copy(update={"seconds_left": left}).model_dump_json().encode())
+        self.path.with_suffix(".partial").replace(self.path)
+        self.written = time.perf_counter()
+
+    def _count(self, cost: int) -> None:
+        self.cost_left -= cost
+        if math.isinf(self.started):  # the first batch was mostly compiling: time from here
+            self.started = time.perf_counter()
+        else:
+            self.cost_done += cost
+
+    def _write_now_and_then(self, progress: Progress) -> None:
+        if (progress.batch == progress.batches
+                or time.perf_counter() - self.written > SECONDS_BETWEEN_WRITES):
+            self.write(progress)

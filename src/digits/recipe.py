@@ -1,65 +1,152 @@
-"""The recipe: every number that decides what a training run does."""
+"""A recipe: every number that decides what a training run does. `recipes.py` has those with names.
+
+Each part is a frozen record whose fields can be set in report.toml, under [recipe].
+"""
 
 import math
-from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
+from pydantic import Field, ValidationError, model_validator
 
-MOST_EPOCHS = 100_000  # years
+from digits.records import Fraction, Name, Record, Seed, did_you_mean, explain, unknown_key
+
+MAX_EPOCHS = 100_000  # years
+Epochs = Annotated[int, Field(ge=1, le=MAX_EPOCHS)]
 
 
 class RecipeError(ValueError):
-    """A number in the recipe that cannot be trained with; the message names it and its range."""
+    """A recipe that cannot be trained with; the message names the key and what it may be."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How the network is trained. The defaults are the notebook's. Raises RecipeError.
+class Optimizer(Record):
+    """Which optimizer, and its learning rate at the peak of the schedule.
 
-    The network is first fitted on `1 - validation_fraction` of the labelled rows and judged on
-    the rest, which it has never seen; then the same weights are refitted on all labelled rows.
-    `refit_epochs = 0` leaves the second step out.
+    "adadelta" is Keras's (Zeiler 2012); "adamw" is Adam with decoupled weight decay (Loshchilov and
+    Hutter 2019): after each step a kernel shrinks by learning rate x `weight_decay`.
     """
 
-    epochs: int = 20
-    refit_epochs: int = 10
-    batch_size: int = 128
-    validation_fraction: float = 0.10
-    refit_validation_fraction: float = 0.20
-    seed: int = 333
-    split_seed: int = 42
-
-    def __post_init__(self):
-        def expect(name, holds, expected):
-            if not holds:
-                raise RecipeError(f"{name} is {shown(getattr(self, name))}; expected {expected}")
-
-        expect("epochs", 1 <= self.epochs <= MOST_EPOCHS, f"1 to {MOST_EPOCHS}")
-        expect("refit_epochs", 0 <= self.refit_epochs <= MOST_EPOCHS, f"0 to {MOST_EPOCHS}")
-        # PlaidML 0.7 can corrupt its memory on batch sizes that are not multiples of 8.
-        expect("batch_size", self.batch_size in range(8, 1025, 8), "a multiple of 8 from 8 to 1024")
-        for name in ("validation_fraction", "refit_validation_fraction"):
-            expect(name, 0 < getattr(self, name) < 1, "a fraction between 0 and 1")
-        for name in ("seed", "split_seed"):
-            expect(name, 0 <= getattr(self, name) < 2 ** 32, "a number from 0 to 4294967295")
-
-    def changed(self, **changes) -> "Recipe":
-        """This recipe with other numbers. Where only `epochs` is given, the refit keeps its
-        proportion to the fit: a quick look at the whole is quick. Raises RecipeError."""
-        changed = replace(self, **changes)
-        if "epochs" in changes and "refit_epochs" not in changes:
-            return replace(changed, refit_epochs=math.ceil(
-                changed.epochs * self.refit_epochs / self.epochs))
-        return changed
+    name: Literal["adadelta", "adamw"] = "adadelta"
+    learning_rate: Annotated[float, Field(gt=0, le=100)] = 1.0
+    weight_decay: Fraction = 0.0
 
 
-def shown(value) -> str:
-    """A value for a message: short, whatever it is."""
-    try:
-        return str(value)[:40]
-    except (ValueError, RecursionError):  # of integers Python writes no more than 4,300 digits
-        return "a value too long to show"
+class Schedule(Record):
+    """How the learning rate changes from batch to batch.
+
+    "one-cycle" (Smith 2018) rises in a line over the first `warmup` of all batches, then falls to
+    zero along half a cosine.
+    """
+
+    name: Literal["constant", "one-cycle"] = "constant"
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.15
 
 
-# The bundled sample is small: fewer epochs of smaller batches show the same picture in minutes,
-# and a larger share to judge by shows a mistake or two.
-SAMPLE_RECIPE = Recipe(epochs=8, refit_epochs=2, batch_size=64, validation_fraction=0.25)
+class Augmentation(Record):
+    """How far the images of a batch are varied, anew in each epoch. All zero: not at all.
+
+    `rotation` in degrees, `zoom` and `shift` as parts of the size, each drawn up to that much either
+    way; `elastic` is the standard deviation, in pixels, by which places are displaced smoothly.
+    """
+
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+    zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    shift: Fraction = 0.0
+    elastic: Annotated[float, Field(ge=0, le=10)] = 0.0
+
+    @property
+    def is_used(self) -> bool:
+        return any((self.rotation, self.zoom, self.shift, self.elastic))
+
+
+class Validation(Record):
+    """Which rows judge: a random `fraction` held out, or, with `folds`, each row once.
+
+    Folds are stratified: each has every digit in proportion.
+    """
+
+    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.10
+    folds: Annotated[int, Field(ge=0, le=100)] = 0
+    seed: Seed = 42
+
+    @model_validator(mode="after")
+    def _at_least_two_folds(self):
+        if self.folds == 1:
+            raise ValueError("expected 0 (a hold-out) or at least 2 folds")
+        return self
+
+
+class Refit(Record):
+    """The notebook's second fit: the same weights go on with the first rows of the whole file.
+
+    Keras's `validation_split` keeps the last `validation_fraction` of the rows to validate on,
+    most of which the first fit has learned from. `epochs = 0` leaves the refit out.
+    """
+
+    epochs: Annotated[int, Field(ge=0, le=MAX_EPOCHS)] = 0
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.20
+
+
+class Recipe(Record):
+    """How networks are trained and judged, and what is submitted.
+
+    A network is trained from each of `seeds` seeds, counted up from `seed`, on each split of the
+    rows; the mean of their probabilities is submitted. `averaged_fraction` of the epochs, the
+    last ones, have their weights averaged, and the batch statistics computed anew for the
+    average. `test_time_augmentation` averages predictions over that many views of an image.
+    `time_budget` in seconds: the epochs were planned to fill it.
+    """
+
+    name: Name
+    network: Literal["notebook", "compact"] = "notebook"
+    epochs: Epochs = 20
+    # PlaidML 0.7 can corrupt its memory on batch sizes that are not multiples of 8.
+    batch_size: Annotated[int, Field(ge=8, le=1024, multiple_of=8)] = 128
+    seed: Seed = 333
+    seeds: Annotated[int, Field(ge=1, le=100)] = 1
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    augmentation: Augmentation = Augmentation()
+    validation: Validation = Validation()
+    refit: Refit = Refit()
+    averaged_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    test_time_augmentation: Annotated[int, Field(ge=1, le=64)] = 1
+    time_budget: Annotated[float, Field(ge=0, le=10 ** 7)] = 0.0
+
+    @property
+    def averaged_epochs(self) -> int:
+        """How many epochs at the end of the fit have their weights averaged; 0 for none."""
+        return math.ceil(self.epochs * self.averaged_fraction)
+
+    def changed(self, changes: dict) -> "Recipe":
+        """This recipe with other numbers, nested as in report.toml. Raises RecipeError.
+
+        Where only `epochs` is given, the refit keeps its proportion to the fit: a quick look at
+        the whole is quick.
+        """
+        if "epochs" in changes and "epochs" not in changes.get("refit", {}) and self.refit.epochs:
+            epochs = changes["epochs"]
+            if isinstance(epochs, int) and not isinstance(epochs, bool):
+                changes = merged(changes, {"refit": {
+                    "epochs": max(0, math.ceil(epochs * self.refit.epochs / self.epochs))}})
+        try:
+            return Recipe.model_validate(merged(self.model_dump(), changes))
+        except ValidationError as error:
+            raise RecipeError(_explain(error)) from None
+
+
+def merged(base: dict, changes: dict) -> dict:
+    """`base` with the values of `changes`, table by table."""
+    return {**base, **{key: merged(base[key], value)
+                       if isinstance(value, dict) and isinstance(base.get(key), dict) else value
+                       for key, value in changes.items()}}
+
+
+def _explain(error: ValidationError) -> str:
+    place = unknown_key(error)
+    if place is None:
+        return explain(error)
+    record = Recipe
+    for part in place[:-1]:
+        record = record.model_fields[part].annotation
+    table = ".".join(("recipe", *place[:-1]))
+    return f"[{table}] has no key {place[-1][:60]!r}.{did_you_mean(place[-1][:60], list(record.model_fields))}"

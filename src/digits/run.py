@@ -3,171 +3,242 @@
 A run is a folder of plain files (JSON, CSV, npz without pickle), so that rendering needs neither
 the CSVs nor keras, and so that a run from a stranger can be read without executing anything:
 
-    run.json          what was run, on what, where and when; its status       -> Run.record
-    history.csv       stage,epoch,loss,acc,val_loss,val_acc,seconds           -> Run.history
-    model.json        the layers with their shapes and parameter counts       -> Run.layers
-    architecture.json Keras's own description of the network
-    weights.npz       one array a weight, after the last stage
-    preview.npz       what the report shows of the data                       -> Run.preview
-    predictions.npz   probabilities of the validation and the test rows       -> Run.predictions
-    activations.npz   what each layer answers to a few digits                 -> Run.activations
-    submission.csv    ImageId,Label                                           -> Run.submission
+    run.json            what was run, on what, when; its status              -> Run.record
+    data.npz            what the report shows of the data                    -> Run.data
+    augmentation.npz    images beside their augmented variations             -> Run.augmentation
+    misclassified.npz   the validation images that were misclassified        -> Run.misclassified
+    submission.csv      ImageId,Label                                        -> Run.submission
+    members/<name>/     one network, trained from one seed on one set of rows -> Run.members
+        member.json         its seed, device, times; its status              -> Member.record
+        rows.npz            the rows it learned from and was judged on       -> Member.rows
+        model.json          the layers, with what each does and costs        -> Member.layers
+        architecture.json   Keras's own description of the network
+        history.csv         one line an epoch                                -> Member.history
+        weights.npz         one array a weight, as they are at the end       -> Member.weights
+        predictions.npz     probabilities, with the ids of their rows        -> Member.predictions
+        activations.npz     the activations of a few digits                  -> Member.activations
 
-Training writes these as it goes; `status` tells how far it came.
+Most runs have one member; `--folds` and `--seeds` make more. Rows are counted from 0 in the order
+of train.csv. Types, shapes and ranges are stated here and nowhere else.
 """
 
 import csv
 import io
 import json
+import math
 import os
+import re
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Annotated, Iterator, Literal
 
 import numpy as np
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
-from digits import verify
+from digits.arrays import Spec, array, check, read_arrays, read_group, write_arrays, write_group
+from digits.files import atomic_write, read_bytes
 from digits.recipe import Recipe
+from digits.records import (MAX_ENTRIES, Count, Fraction, Loss, Name, Record, Seconds, Seed, Text,
+                            explain, printable)
 
-SCHEMA = 1
+SCHEMA = 2
 TRAINING, FINISHED, FAILED = "training", "finished", "failed"
 FIT, REFIT = "fit", "refit"
+CLASSES = range(10)
+MAX_ROWS = 1_000_000
+MAX_ACTIVATION_VALUES, MAX_WATCHED = 1_000_000, 10
 
 
 class RunError(Exception):
     """A run on disk that cannot be read; the message names the file and says what to do."""
 
 
-@dataclass(frozen=True)
-class DataFacts:
-    """Which data a run was trained on. `source` is "kaggle" (CSVs) or "sample" (bundled)."""
-
-    source: str
-    train_file: str
-    test_file: str
-    train_rows: int
-    test_rows: int
-    fingerprint: str
+def _is_time(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
 
 
-@dataclass(frozen=True)
-class DeviceFacts:
+Time = Annotated[Text, AfterValidator(_is_time)]  # ISO 8601, in UTC
+Status = Literal["training", "finished", "failed"]
+Rows = Annotated[int, Field(gt=0, le=MAX_ROWS)]
+
+
+class DataFacts(Record):
+    """Which data a run was trained on: Kaggle's CSVs, or the bundled sample."""
+
+    source: Literal["kaggle", "sample"]
+    train_file: Text
+    test_file: Text
+    train_rows: Rows
+    test_rows: Rows
+    fingerprint: Text
+
+
+class DeviceFacts(Record):
     """The PlaidML device: its id ("llvm_cpu.0"), what it is, and why it was taken."""
 
-    id: str
-    description: str
-    reason: str
+    id: Text
+    description: Text
+    reason: Text
 
 
-@dataclass(frozen=True)
-class Record:
-    """The contents of run.json. Times are ISO 8601 in UTC; `seconds` maps a stage to its time.
+class RunRecord(Record):
+    """The contents of run.json. `members` are the names of their folders, in order."""
 
-    `warnings` say what went wrong in a training that was finished all the same.
-    """
-
-    id: str
-    status: str
+    schema_version: Literal[2] = SCHEMA
+    id: Name
+    status: Status
+    fingerprint: Text
     data: DataFacts
     recipe: Recipe
-    fingerprint: str
-    versions: Dict[str, str]
-    started: str
-    device: Optional[DeviceFacts] = None
-    finished: Optional[str] = None
-    seconds: Optional[Dict[str, float]] = None
-    error: Optional[str] = None
-    warnings: Tuple[str, ...] = ()
-    schema: int = SCHEMA
+    members: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_ENTRIES)]
+    versions: dict[Text, Text]
+    started: Time
+    finished: Time | None = None
+    error: Text | None = None
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """One line of history.csv; accuracies are fractions in 0..1, epochs count from 1."""
+class MemberRecord(Record):
+    """The contents of member.json. `seconds` has the time of each stage; `warnings` say what went
+    wrong in a training that was finished all the same. `fold` counts from 1."""
 
-    stage: str
-    epoch: int
-    loss: float
-    acc: float
-    val_loss: float
-    val_acc: float
-    seconds: float
+    name: Name
+    status: Status
+    seed: Seed
+    fold: Count | None = None
+    device: DeviceFacts | None = None
+    started: Time | None = None
+    finished: Time | None = None
+    seconds: dict[Text, Seconds] = {}
+    warnings: tuple[Text, ...] = ()
+    error: Text | None = None
 
 
-@dataclass(frozen=True)
-class Layer:
-    """One layer of the network as the report shows it.
+class Epoch(Record):
+    """One line of history.csv. Epochs count from 1 in each stage; accuracies are in 0..1;
+    `learning_rate` is that of the last batch."""
 
-    `output_shape` leaves out the batch; `detail` says in words what the layer does
-    ("3 x 3, relu"); `multiply_adds` is what one image costs.
+    stage: Literal["fit", "refit"]
+    epoch: Annotated[int, Field(ge=1)]
+    learning_rate: Seconds
+    loss: Loss
+    acc: Fraction
+    val_loss: Loss
+    val_acc: Fraction
+    seconds: Annotated[float, Field(ge=1e-6, le=10 ** 12)]
+
+
+class Layer(Record):
+    """One layer of the network: what it is, what it makes of one image, and what that costs.
+
+    `output_shape` leaves out the batch. `trainable_parameters` is how many of `parameters` training
+    changes. `multiply_adds` counts those of the kernels. What a kind of layer does not have is None.
     """
 
-    name: str
-    kind: str
-    detail: str
-    output_shape: Tuple[int, ...]
-    parameters: int
-    trainable_parameters: int
-    multiply_adds: int
+    name: Name
+    kind: Name
+    output_shape: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1, max_length=3)]
+    parameters: Count
+    trainable_parameters: Count
+    multiply_adds: Count
+    kernel_size: tuple[Count, ...] | None = None
+    strides: tuple[Count, ...] | None = None
+    padding: Text | None = None
+    pool_size: tuple[Count, ...] | None = None
+    activation: Text | None = None
+    rate: Fraction | None = None
 
 
 @dataclass(frozen=True)
-class Preview:
-    """What the report shows of the data. Images are uint8 (n, 28, 28), labels uint8 (n,).
+class DataPreview:
+    """What the report shows of the data. train_head and test_head are the first rows of the CSVs;
+    class_images the first examples of each digit; pixel_range the least and the greatest pixel of
+    both tables; duplicates (row, the earlier row with the same image) among the labelled rows;
+    leaks (test row, labelled row with the same image)."""
 
-    train_head (5, 785) and test_head (5, 784): the first rows as they stand in the CSVs.
-    first_images, first_labels: the first 64 labelled rows.
-    class_images (10, k, 28, 28): the first k images of each class; class_means (10, 28, 28).
-    train_labels (n_train,); validation_rows (n_val,): their row numbers in train.csv, from 0.
-    validation_images (n_val, 28, 28), validation_labels (n_val,).
-    pixel_range (2, 2), repeats (k, 2), leaks (k, 2): see digits.survey; None in runs that were
-    made before these were kept.
-    """
+    train_head: np.ndarray = array("train_head", 785, kind="u1")
+    test_head: np.ndarray = array("test_head", 784, kind="u1")
+    first_images: np.ndarray = array("first", 28, 28, kind="u1")
+    first_labels: np.ndarray = array("first", kind="u1", high=9)
+    class_images: np.ndarray = array(10, "examples", 28, 28, kind="u1")
+    class_means: np.ndarray = array(10, 28, 28, kind="u1")
+    train_labels: np.ndarray = array("train", kind="u1", high=9)
+    pixel_range: np.ndarray = array(2, 2, kind="u1")
+    duplicates: np.ndarray = array("duplicates", 2, kind="i", high="train")
+    leaks: np.ndarray = array("leaks", 2, kind="i", high="train_or_test")
 
-    train_head: np.ndarray
-    test_head: np.ndarray
-    first_images: np.ndarray
-    first_labels: np.ndarray
-    class_images: np.ndarray
-    class_means: np.ndarray
-    train_labels: np.ndarray
-    validation_rows: np.ndarray
-    validation_images: np.ndarray
-    validation_labels: np.ndarray
-    pixel_range: Optional[np.ndarray] = None
-    repeats: Optional[np.ndarray] = None
-    leaks: Optional[np.ndarray] = None
+
+@dataclass(frozen=True)
+class AugmentationPreview:
+    """The first labelled images and, in the same places, what augmentation made of them; and several
+    variations of each of a few. Made with the recipe's numbers, or with the notebook's where the
+    recipe does not augment (`used` is 0). `limits`: rotation, zoom, shift, elastic of Augmentation."""
+
+    used: np.ndarray = array(1, kind="i", high=1)
+    limits: np.ndarray = array(4, kind="f", high=180)
+    images: np.ndarray = array("augmented", 28, 28, kind="u1")
+    augmented: np.ndarray = array("augmented", 28, 28, kind="u1")
+    varied_rows: np.ndarray = array("varied", kind="i", high="augmented")
+    variations: np.ndarray = array("varied", "variations", 28, 28, kind="u1")
+
+
+@dataclass(frozen=True)
+class Misclassified:
+    """The validation rows whose likeliest digit is not their label, and their images."""
+
+    rows: np.ndarray = array("misclassified", kind="i", high="train")
+    images: np.ndarray = array("misclassified", 28, 28, kind="u1")
+
+
+@dataclass(frozen=True)
+class MemberRows:
+    """Rows of train.csv that a member learned from and was judged on, in its fit and its refit.
+    Without a refit, the last two are empty."""
+
+    training: np.ndarray = array("training", kind="i", high="train")
+    validation: np.ndarray = array("validation", kind="i", high="train")
+    refit_training: np.ndarray = array("refit_training", kind="i", high="train")
+    refit_validation: np.ndarray = array("refit_validation", kind="i", high="train")
+
+    @cached_property
+    def unseen_by_both(self) -> np.ndarray:
+        """The rows that the refit is judged on and that neither fit learned from."""
+        return np.intersect1d(self.validation, self.refit_validation)
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Softmax outputs, float32 (n, 10).
+    """Softmax outputs, each with the ids of its rows.
 
-    `validation` comes from the network as it was after the first fit, when it had never seen the
-    validation rows; `test` from the network that was submitted. `map` (n, 2) lays the validation
-    rows out flat by what that same network's last hidden layer answers to them (t-SNE); None in
-    runs that were made before it was kept.
+    `validation` comes from the network as it was after the fit, when it had never seen these rows;
+    `submitted` from the network that also made `test`: after the refit, if there was one, on rows
+    that neither fit learned from; else the same as `validation`. `tsne_embedding` lays rows out by
+    the activations of the last hidden layer.
     """
 
-    validation: np.ndarray
-    test: np.ndarray
-    map: Optional[np.ndarray] = None
+    validation_rows: np.ndarray = array("validation", kind="i", high="train")
+    validation: np.ndarray = array("validation", 10, kind="f", high=1.001)
+    submitted_rows: np.ndarray = array("submitted", kind="i", high="train")
+    submitted: np.ndarray = array("submitted", 10, kind="f", high=1.001)
+    test_rows: np.ndarray = array("test", kind="i", high="test")
+    test: np.ndarray = array("test", 10, kind="f", high=1.001)
+    tsne_rows: np.ndarray = array("tsne", kind="i", high="train")
+    tsne_embedding: np.ndarray = array("tsne", 2, kind="f", low=-1e6, high=1e6)
 
 
 @dataclass(frozen=True)
 class Activations:
-    """What the layers answer to a few digits of the training set.
-
-    rows (k,), labels (k,), images uint8 (k, 28, 28); layers maps a layer's name, in the order of
-    the network, to float16 (k, ...) without the batch dimension: (k, h, w, c) or (k, n).
-    """
+    """The activations of a few digits that the network learned from. rows (k,), labels (k,), images
+    uint8 (k, 28, 28); layers maps a layer's name, in the order of the network, to float16 (k, ...):
+    (k, h, w, c) or (k, n)."""
 
     rows: np.ndarray
     labels: np.ndarray
     images: np.ndarray
-    layers: Dict[str, np.ndarray]
+    layers: dict[str, np.ndarray]
 
 
 class Run:
@@ -175,21 +246,37 @@ class Run:
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        self.record = self._read_record()
+        self.record = self._record()
 
-    def _read_record(self) -> Record:
+    def _record(self) -> RunRecord:
         with _reading(self.folder / "run.json") as path:
-            raw = json.loads(verify.content(path))
-            if raw["schema"] != SCHEMA:
-                raise RunError(f"{path}: written by another version of this program (schema "
-                               f"{raw['schema']}, expected {SCHEMA}); train again")
-            raw["data"] = DataFacts(**raw["data"])
-            raw["recipe"] = Recipe(**raw["recipe"])
-            raw["device"] = DeviceFacts(**raw["device"]) if raw["device"] else None
-            raw["warnings"] = tuple(raw.get("warnings", ()))
-            record = Record(**raw)
-            verify.record(record)
-            return record
+            content = read_bytes(path)
+            version = _schema_of(content)
+            if version != SCHEMA:
+                raise RunError(f"{path}: written by another version of this program (schema {version}, "
+                               f"expected {SCHEMA}). Train anew with: python -m report build")
+            return RunRecord.model_validate_json(content)
+
+    @cached_property
+    def members(self) -> list["Member"]:
+        return [Member(self.folder / "members" / name, self._sizes) for name in self.record.members]
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Of the network, which is the same in all members."""
+        return self.members[0].layers
+
+    @cached_property
+    def data(self) -> DataPreview:
+        return self._group(DataPreview, "data.npz")
+
+    @cached_property
+    def augmentation(self) -> AugmentationPreview:
+        return self._group(AugmentationPreview, "augmentation.npz")
+
+    @cached_property
+    def misclassified(self) -> Misclassified:
+        return self._group(Misclassified, "misclassified.npz")
 
     @property
     def submission(self) -> Path:
@@ -197,83 +284,132 @@ class Run:
 
     @cached_property
     def submitted(self) -> bytes:
-        """The content of the submission."""
+        """The content of the submission: short lines of plain characters. Whether Kaggle takes them
+        is for the site to say."""
         with _reading(self.submission) as path:
-            content = verify.content(path)
-            verify.submission(content, self.record.data.test_rows)
+            content = read_bytes(path)
+            lines = content.splitlines()
+            if len(lines) > 2 * (self.record.data.test_rows + 1) \
+                    or re.search(rb"[^ -~\r\n]", content) or max(map(len, lines), default=0) > 100:
+                raise ValueError("it is not a text of as many short lines as are due")
             return content
-
-    @cached_property
-    def history(self) -> List[Epoch]:
-        names = [field.name for field in fields(Epoch)]
-        planned = {FIT: self.record.recipe.epochs, REFIT: self.record.recipe.refit_epochs}
-        with _reading(self.folder / "history.csv") as path:
-            header, *rows = csv.reader(io.StringIO(verify.content(path).decode(), newline=""))
-            if header != names:
-                raise ValueError(f"the header is {','.join(header)}, expected {','.join(names)}")
-            epochs = [Epoch(stage, int(epoch), *map(float, numbers))
-                      for stage, epoch, *numbers in rows]
-            verify.history(epochs, planned)
-            return epochs
-
-    @cached_property
-    def layers(self) -> List[Layer]:
-        with _reading(self.folder / "model.json") as path:
-            raw = json.loads(verify.content(path))
-            layers = [Layer(**{**layer, "output_shape": tuple(layer["output_shape"])})
-                      for layer in raw["layers"]]
-            verify.layers(layers)
-            return layers
-
-    @cached_property
-    def weights(self) -> Dict[str, np.ndarray]:
-        """float32 arrays by name ("conv1/kernel"), in the order of Keras's get_weights()."""
-        def made(arrays):
-            verify.weights(arrays)
-            return arrays
-        return self._arrays("weights.npz", made)
-
-    @cached_property
-    def preview(self) -> Preview:
-        def made(arrays):
-            verify.preview(arrays, self.record.data.train_rows, self.record.data.test_rows)
-            return Preview(**arrays)
-        return self._arrays("preview.npz", made)
-
-    @cached_property
-    def predictions(self) -> Predictions:
-        def made(arrays):
-            verify.predictions(arrays, validation_rows, self.record.data.test_rows)
-            return Predictions(**arrays)
-        validation_rows = len(self.preview.validation_rows)
-        return self._arrays("predictions.npz", made)
-
-    @cached_property
-    def activations(self) -> Activations:
-        def made(arrays):
-            verify.activations(arrays, shapes, self.record.data.train_rows)
-            chosen = {name: arrays.pop(name) for name in ("rows", "labels", "images")}
-            return Activations(**chosen, layers=arrays)
-        shapes = {layer.name: layer.output_shape for layer in self.layers}
-        return self._arrays("activations.npz", made)
 
     def read(self) -> None:
         """Reads all of it, so that what is damaged is known before anything is made of it."""
-        for part in ("history", "layers", "weights", "preview", "predictions", "activations", "submitted"):
+        for part in ("data", "augmentation", "misclassified", "submitted"):
             getattr(self, part)
+        if self.record.status == FINISHED and self.record.finished is None:
+            raise RunError(f"{self.folder / 'run.json'}: damaged (finished without a time)")
+        for member in self.members:
+            member.read()
 
-    def _arrays(self, name: str, made):
-        with _reading(self.folder / name) as path, open(verify.file(path), "rb") as file:
-            verify.arrays(file)
-            with np.load(file, allow_pickle=False) as arrays:
-                return made({key: arrays[key] for key in arrays.files})
+    @property
+    def _sizes(self) -> dict[str, int]:
+        train, test = self.record.data.train_rows, self.record.data.test_rows
+        return {"train": train, "test": test, "train_or_test": max(train, test),
+                "train_head": min(5, train), "test_head": min(5, test), "first": min(64, train)}
+
+    def _group(self, group: type, name: str):
+        with _reading(self.folder / name) as path:
+            return read_group(group, path, self._sizes)
 
 
-def finished_runs(folder: Path) -> List[Run]:
-    """All finished runs in a folder, the last to finish last. What is no readable run is passed
-    over."""
+class Member:
+    """The folder of one member, read file by file as it is asked for. Raises RunError."""
+
+    def __init__(self, folder: Path, sizes: dict[str, int]):
+        self.folder, self._sizes = Path(folder), sizes
+
+    @cached_property
+    def record(self) -> MemberRecord:
+        with _reading(self.folder / "member.json") as path:
+            return MemberRecord.model_validate_json(read_bytes(path))
+
+    @cached_property
+    def rows(self) -> MemberRows:
+        with _reading(self.folder / "rows.npz") as path:
+            rows = read_group(MemberRows, path, self._sizes)
+            for name in ("training", "validation"):
+                if not len(getattr(rows, name)):
+                    raise ValueError(f"there are no {name} rows")
+            if len(np.unique(rows.validation)) < len(rows.validation) \
+                    or np.intersect1d(rows.training, rows.validation).size:
+                raise ValueError("a validation row is there twice, or is a training row too")
+            return rows
+
+    @cached_property
+    def layers(self) -> list[Layer]:
+        with _reading(self.folder / "model.json") as path:
+            layers = TypeAdapter(Annotated[list[Layer], Field(min_length=1, max_length=MAX_ENTRIES)]) \
+                .validate_json(read_bytes(path))
+            if not sum(layer.parameters for layer in layers):
+                raise ValueError("no layer has parameters")
+            return layers
+
+    @cached_property
+    def history(self) -> list[Epoch]:
+        with _reading(self.folder / "history.csv") as path:
+            return _epochs(read_bytes(path).decode())
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        with _reading(self.folder / "predictions.npz") as path:
+            found = read_group(Predictions, path, self._sizes)
+            if not np.array_equal(found.validation_rows, self.rows.validation):
+                raise ValueError("its validation rows are not those of rows.npz")
+            return found
+
+    @cached_property
+    def weights(self) -> dict[str, np.ndarray]:
+        """float32 arrays by name ("conv1/kernel"), in the order of Keras's get_weights()."""
+        with _reading(self.folder / "weights.npz") as path:
+            arrays = read_arrays(path)
+            for name, found in arrays.items():
+                if found.dtype.kind != "f" or found.itemsize > 8 or not found.size \
+                        or not np.isfinite(found).all():
+                    raise ValueError(f"{name} is {found.dtype} {found.shape} or not finite")
+            return arrays
+
+    @cached_property
+    def activations(self) -> Activations:
+        with _reading(self.folder / "activations.npz") as path:
+            arrays = read_arrays(path)
+            sizes = dict(self._sizes)
+            named = {"rows": Spec(("watched",), "i", 0, "train"),
+                     "labels": Spec(("watched",), "u1", 0, 9),
+                     "images": Spec(("watched", 28, 28), "u1", 0, 255)}
+            for name, spec in named.items():
+                check(name, arrays[name], spec, sizes)
+            if not 0 < sizes["watched"] <= MAX_WATCHED or len(set(arrays["rows"].tolist())) < sizes["watched"]:
+                raise ValueError(f"it shows {sizes['watched']} digits, or one of them twice")
+            layers = {name: found for name, found in arrays.items() if name not in named}
+            for name, found in layers.items():
+                TypeAdapter(Name).validate_python(name)
+                if math.prod(found.shape[1:]) > MAX_ACTIVATION_VALUES:
+                    raise ValueError(f"{name} has the shape {found.shape}")
+                check(name, found, Spec(("watched", *found.shape[1:]), "f", -math.inf, math.inf), sizes)
+            return Activations(**{name: arrays[name] for name in named}, layers=layers)
+
+    def read(self) -> None:
+        """Reads all of it. Raises RunError also where its parts do not fit each other."""
+        for part in ("record", "rows", "layers", "history", "predictions", "weights", "activations"):
+            getattr(self, part)
+        if self.record.status == FINISHED and self.record.device is None:
+            raise RunError(f"{self.folder / 'member.json'}: damaged (finished without a device)")
+        shapes = {layer.name: layer.output_shape for layer in self.layers}
+        if not self.activations.layers or not all(
+                shapes.get(name) == found.shape[1:] for name, found in self.activations.layers.items()):
+            raise RunError(f"{self.folder / 'activations.npz'}: damaged (its layers are not those of "
+                           "model.json); delete the run and train again")
+
+    def epochs(self, stage: str) -> list[Epoch]:
+        return [epoch for epoch in self.history if epoch.stage == stage]
+
+
+def finished_runs(folder: Path) -> list[Run]:
+    """All finished runs in a folder, the last to finish last. Unreadable ones are passed over."""
     runs = filter(None, map(_run_in, Path(folder).glob("*/")))
-    return sorted((run for run in runs if run.record.status == FINISHED),
+    return sorted((run for run in runs if run.record.status == FINISHED and run.record.finished),
                   key=lambda run: (run.record.finished, run.record.id))
 
 
@@ -284,15 +420,36 @@ def latest(folder: Path) -> Run:
         for path in sorted(Path(folder).glob("*/")):
             if os.path.lexists(path / "run.json"):
                 Run(path)  # says what is wrong with one that is damaged
-        raise RunError(f"{folder}: no finished run in it; train one first")
+        raise RunError(f"{folder}: no finished run in it. Train one with: python -m report build")
     return finished[-1]
 
 
-def _run_in(folder: Path) -> Optional[Run]:
+def _run_in(folder: Path) -> Run | None:
     try:
         return Run(folder)
     except RunError:
         return None
+
+
+def _schema_of(content: bytes):
+    found = json.loads(content)
+    return found.get("schema_version", found["schema"] if "schema" in found else None)
+
+
+def _epochs(text: str) -> list[Epoch]:
+    """Epochs that count from 1 in each stage, the fit first."""
+    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    names = list(Epoch.model_fields)
+    if header != names:
+        raise ValueError(f"the header is {','.join(header)[:200]}, expected {','.join(names)}")
+    epochs = [Epoch.model_validate(dict(zip(names, row, strict=True)), strict=False) for row in rows]
+    fits = [epoch for epoch in epochs if epoch.stage == FIT]
+    refits = [epoch for epoch in epochs if epoch.stage == REFIT]
+    if not fits or epochs != fits + refits or any(
+            epoch.epoch != number for stage in (fits, refits)
+            for number, epoch in enumerate(stage, start=1)):
+        raise ValueError("its epochs do not count from 1 in each stage, the fit first")
+    return epochs
 
 
 @contextmanager
@@ -305,92 +462,30 @@ def _reading(path: Path) -> Iterator[Path]:
     except RunError:
         raise
     except Exception as error:  # readers of a stranger's bytes raise what they like, even TokenError
-        raise RunError(f"{path}: damaged ({_short(error)}); delete {path.parent} and train "
-                       "again") from None
+        what = explain(error) if isinstance(error, ValidationError) else str(error)
+        what = " ".join(printable(what).split())[:200] or type(error).__name__
+        raise RunError(f"{path}: damaged ({what}); delete the run and train again") from None
 
 
-def _short(error: Exception) -> str:
-    """What is wrong, on one line: an error may quote a stranger's file."""
-    return " ".join(verify.printable(str(error)).split())[:200] or type(error).__name__
+# Writing: each file replaces its predecessor whole or not at all.
+
+def write_record(path: Path, record: Record | list[Record]) -> None:
+    """A record as JSON; a driver may call its device anything, so texts are made printable."""
+    dumped = [each.model_dump() for each in record] if isinstance(record, list) else record.model_dump()
+    with atomic_write(path) as file:
+        file.write(json.dumps(_printable(dumped), indent=2).encode() + b"\n")
 
 
-class RunWriter:
-    """Writes the files of one run; each replaces its predecessor whole or not at all."""
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-
-    def record(self, record: Record) -> None:
-        self._write("run.json", json.dumps(_printable(asdict(record)), indent=2).encode() + b"\n")
-
-    def history(self, epochs: List[Epoch]) -> None:
-        names = [field.name for field in fields(Epoch)]
-        lines = [",".join(names)] + [
-            ",".join(str(getattr(epoch, name)) for name in names) for epoch in epochs]
-        self._write("history.csv", "\n".join(lines).encode() + b"\n")
-
-    def model(self, layers: List[Layer], architecture: str) -> None:
-        self._write("model.json", json.dumps(
-            {"layers": [asdict(layer) for layer in layers]}, indent=2).encode() + b"\n")
-        self._write("architecture.json", architecture.encode() + b"\n")
-
-    def weights(self, arrays: Dict[str, np.ndarray]) -> None:
-        self._write_arrays("weights.npz", arrays)
-
-    def preview(self, preview: Preview) -> None:
-        self._write_arrays("preview.npz", _kept(preview))
-
-    def predictions(self, predictions: Predictions) -> None:
-        self._write_arrays("predictions.npz", _kept(predictions))
-
-    def activations(self, activations: Activations) -> None:
-        self._write_arrays("activations.npz", {
-            "rows": activations.rows, "labels": activations.labels, "images": activations.images,
-            **activations.layers})
-
-    def submission(self, text: str) -> None:
-        self._write("submission.csv", text.encode())
-
-    def _write_arrays(self, name: str, arrays: Dict[str, np.ndarray]) -> None:
-        with replaced(self.folder / name) as file:
-            np.savez_compressed(file, **arrays)
-
-    def _write(self, name: str, content: bytes) -> None:
-        with replaced(self.folder / name) as file:
-            file.write(content)
+def write_history(path: Path, epochs: list[Epoch]) -> None:
+    names = list(Epoch.model_fields)
+    lines = [names, *([str(getattr(epoch, name)) for name in names] for epoch in epochs)]
+    with atomic_write(path) as file:
+        file.write("".join(",".join(line) + "\n" for line in lines).encode())
 
 
 def _printable(value):
-    """What is read back is as printable as this: a driver may call its device anything."""
     if isinstance(value, dict):
         return {_printable(key): _printable(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_printable(part) for part in value]
-    return verify.printable(value) if isinstance(value, str) else value
-
-
-def _kept(arrays) -> Dict[str, np.ndarray]:
-    return {name: array for name, array in vars(arrays).items() if array is not None}
-
-
-class replaced:
-    """Opens a new file beside `path` and puts it in its place only once it is whole."""
-
-    def __init__(self, path: Path):
-        self.path, self.partial = path, path.with_name(path.name + ".partial")
-
-    def __enter__(self):
-        self.file = open(self.partial, "wb")
-        return self.file
-
-    def __exit__(self, kind, error, trace):
-        try:
-            with self.file:
-                if kind is None:
-                    self.file.flush()
-                    os.fsync(self.file.fileno())
-            if kind is None:
-                os.replace(self.partial, self.path)
-        finally:
-            self.partial.unlink(missing_ok=True)
+    return printable(value) if isinstance(value, str) else value

@@ -1,422 +1,279 @@
-"""The training process: `python -m digits.training RUN_FOLDER [--device ID]`.
+"""A whole run: finds a finished one, or plans its members, has them trained, and puts them together."""
 
-The folder holds a record (the recipe) and dataset.npz, both written by digits.launch. Standard
-output is for JSON lines to the parent, and for nothing else; what PlaidML and Keras have to say
-goes to standard error, which the parent keeps as log.txt.
-"""
-
-import argparse
+import hashlib
 import json
-import math
-import os
-import signal
-import sys
+import platform
+import shutil
 import threading
-import time
-import traceback
-from dataclasses import asdict, replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from importlib import metadata
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable
 
 import numpy as np
+from filelock import FileLock, Timeout
 
-import plaidkeras
-from digits import checkpoint, network, submission, survey
-from digits.checkpoint import Checkpoint
-from digits.data import split
-from digits.progress import COMPILE, PREDICT, Progress
-from digits.run import (FINISHED, FIT, REFIT, Activations, DeviceFacts, Epoch, Predictions, Preview,
-                        Run, RunWriter)
+from digits import data, evaluation, recipes, submission
+from digits.arrays import write_group
+from digits.files import atomic_write
+from digits.member import TrainingError, is_finished, kill_children, train_member
+from digits.preview import preview, preview_augmentation
+from digits.progress import Progress, read_progress
+from digits.recipe import Recipe
+from digits.run import (FAILED, FINISHED, FIT, REFIT, TRAINING, DataFacts, Epoch, Member, Misclassified, Run, RunError,
+                        RunRecord, write_record)
+from digits.splits import MemberPlan, plan_members
 
-SECONDS_BETWEEN_REPORTS = 0.2
-PREVIEWED_ROWS, PREVIEWED_PER_CLASS = 64, 10
-MAPPED_AT_ONCE = 128
-NOTEBOOKS_DIGIT = 10  # the notebook looked at X_train[10]
-
-
-# Accuracy is judged from the third epoch on, if enough rows were seen to tell it from luck.
-JUDGED_EPOCH, JUDGED_ROWS = 3, 100
-
-
-class TrainingFault(Exception):
-    """A training that goes wrong; the message says how, and what to do."""
+# Counted up when a change of the code makes a training come out otherwise: old runs are then
+# trained anew rather than taken for what the present code would do.
+CODE_VERSION = 4
+SECONDS_BETWEEN_LOOKS = 0.2
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="digits.training")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--device")
-    parser.add_argument("--insist", action="store_true")
-    arguments = parser.parse_args()
-    _end_with_the_parent()
-    say = _only_json_on_stdout()
+@dataclass(frozen=True)
+class MemberProgress:
+    """How far a member is: its last finished epoch where `epoch` is set, else what it is doing."""
+
+    member: str
+    number: int  # counted from 1
+    members: int
+    progress: Progress
+    epoch: Epoch | None = None
+
+
+Report = Callable[[str | MemberProgress], None]
+
+
+def train(location: Path | None, recipe_name: str | None, changes: dict, runs: Path, device: str | None,
+          force: bool, report: Report, insist: bool = False, jobs: int = 1, dask: str | None = None) -> Run:
+    """The finished run of this data and recipe: an existing one, unless `force`, or a new one.
+
+    location: a folder or zip file; None for the default folder and, if that holds no CSVs, the
+    bundled sample. recipe_name: None for `best`, of the sample for `quick`; changes: numbers of the
+    recipe, nested as in report.toml. runs: the folder of all runs. device: a PlaidML device id; None
+    lets plaidkeras choose. report is called with lines for people and with MemberProgress. insist:
+    finish a training that goes wrong. jobs: members trained at a time; dask: the address of a
+    cluster's scheduler that trains them instead.
+
+    A training that was interrupted, however it was, goes on from its last finished epochs. It is
+    kept beside the finished runs, as ID.unfinished, and takes its place among them at the end.
+
+    Raises DataError, RecipeError, TrainingError.
+    """
+    dataset = data.load(location or data.DEFAULT_FOLDER, explicit=location is not None)
+    sample = dataset.facts.source == data.SAMPLE
+    if sample:
+        report(f"No train.csv in {data.DEFAULT_FOLDER}/: using the 1,797 digits that come with "
+               f"scikit-learn. Put Kaggle's train.csv and test.csv there for the real thing.")
+    for remark in dataset.remarks:
+        report(remark)
+    recipe = recipes.named(recipe_name or ("quick" if sample else "best")).changed(changes)
+    plans = plan_members(dataset.train_labels, recipe)
+    fingerprint = _fingerprint(dataset.facts, recipe)
+    folder = Path(runs) / f"{dataset.facts.source}-{fingerprint[:10]}"
+
+    with _only_training(folder):
+        if not force and _is(FINISHED, folder, fingerprint):
+            report(f"Already trained with this data and recipe: {folder}")
+            return Run(folder)
+        unfinished = folder.with_name(f"{folder.name}.unfinished")
+        _prepare(unfinished, folder.name, dataset, recipe, plans, fingerprint, report)
+        with _marked_if_failed(unfinished):
+            stored = data.store(dataset, Path(runs))
+            with _followed(unfinished, plans, report):
+                _train_members(unfinished, stored, recipe, plans, device, insist, jobs, dask)
+            _finish(unfinished, dataset)
+        _put_in_place(unfinished, folder)
+    run = Run(folder)
+    for member in run.members:
+        for warning in member.record.warnings:
+            report(f"Warning: {warning}")
+    return run
+
+
+@contextmanager
+def _only_training(folder: Path):
+    """Holds the lock of a run, which the system takes back however a process ends."""
     try:
-        train(arguments.folder, arguments.device, arguments.insist, say)
-    except (plaidkeras.DeviceError, TrainingFault) as error:  # these explain themselves
-        say(error=str(error))
-        return 1
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
+            yield
+    except Timeout:
+        raise TrainingError(f"{folder}: another training of this run is going on; wait for its end, or "
+                            f"give this one another folder with --runs") from None
+
+
+def _fingerprint(facts: DataFacts, recipe: Recipe) -> str:
+    parts = {"data": facts.fingerprint, "recipe": recipe.model_dump(), "code": CODE_VERSION}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _is(status: str | None, folder: Path, fingerprint: str) -> bool:
+    """Whether a folder holds a run of this fingerprint, and of this status unless it is None."""
+    try:
+        record = Run(folder).record
+    except RunError:
+        return False
+    return record.fingerprint == fingerprint and status in (None, record.status)
+
+
+def _prepare(folder: Path, run_id: str, dataset: data.Dataset, recipe: Recipe, plans: list[MemberPlan],
+             fingerprint: str, report: Report) -> None:
+    """The run folder with its record and what the report shows of the data. An interrupted training
+    of the same run is kept."""
+    resumed = _is(None, folder, fingerprint)
+    if resumed:
+        report(f"Going on with an interrupted training in {folder}. Delete it to start afresh.")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+        report(f"Training in {folder}")
+    record = RunRecord(
+        id=run_id, status=TRAINING, fingerprint=fingerprint, data=dataset.facts, recipe=recipe,
+        members=tuple(plan.name for plan in plans), versions=_versions(), started=_now())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_group(folder / "data.npz", preview(dataset))
+        write_group(folder / "augmentation.npz", preview_augmentation(dataset, recipe))
+        write_record(folder / "run.json", record)
     except OSError as error:
-        traceback.print_exc()
-        say(error=f"{arguments.folder}: cannot be written ({error.strerror or error}); free some "
-                  "space there. The same command then goes on from the last finished epoch")
-        return 1
-    except Exception as error:
-        traceback.print_exc()
-        say(error=f"{type(error).__name__}: {error} (more in {arguments.folder / 'log.txt'})")
-        return 1
-    return 0
+        if not resumed:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise TrainingError(f"{folder}: cannot be written ({error.strerror or error}); free some "
+                            f"space there, or choose another folder with --runs") from None
 
 
-def train(folder: Path, device_id: Optional[str], insist: bool, say: Callable[..., None]) -> None:
-    """Takes the run from "training" to "finished". `say` gets message= or progress=.
+def _train_members(folder: Path, dataset: Path, recipe: Recipe, plans: list[MemberPlan],
+                   device: str | None, insist: bool, jobs: int, dask: str | None) -> None:
+    def options(plan):
+        return {"dataset": dataset.resolve(), "recipe": recipe, "rows": plan.rows, "seed": plan.seed,
+                "folder": (folder / "members" / plan.name).resolve(), "fold": plan.fold,
+                "device": device, "insist": insist}
 
-    A checkpoint in the folder is gone on from. `insist` finishes a training that goes wrong, with
-    a warning in its record, as far as there is anything to finish.
-    Raises plaidkeras.DeviceError, and TrainingFault if the training goes wrong.
-    """
-    device = plaidkeras.install(device_id)
-    writer, record = RunWriter(folder), Run(folder).record
-    recipe = record.recipe
-    record = replace(record, device=DeviceFacts(device.id, device.description, device.reason))
-    writer.record(record)
-    say(message=f"Device: {device.id} ({device.description}); {device.reason}")
-
-    warnings = _warnings_of_device(insist)
-
-    with np.load(folder / "dataset.npz", allow_pickle=False) as arrays:
-        images, labels = arrays["train_images"], arrays["train_labels"]  # uint8 (n, 28, 28), (n,)
-        test_images = arrays["test_images"]                              # uint8 (m, 28, 28)
-    fit_rows, validation_rows = split(labels, recipe)
-    # Keras's validation_split takes the last rows. The first fit has already seen most of them.
-    refit_rows, refit_validation_rows = np.split(
-        np.arange(len(labels)), [int(len(labels) * (1 - recipe.refit_validation_fraction))])
-    writer.preview(_preview(images, labels, test_images, validation_rows))
-
-    np.random.seed(recipe.seed)  # the first weights, dropout and the shuffles all draw from it
-    model = network.build()
-    model.compile(optimizer="adadelta", loss="categorical_crossentropy", metrics=["accuracy"])
-    writer.model(network.describe(model), model.to_json())
-
-    found = checkpoint.load(folder)
-    epochs = recipe.epochs - found.epochs(FIT) if found else recipe.epochs
-    refit_epochs = recipe.refit_epochs - found.epochs(REFIT) if found else recipe.refit_epochs
-    loop = TrainingLoop(model, images, labels, recipe.batch_size, writer, Reporter(
-        say,
-        training_batches=epochs * _count(fit_rows, recipe.batch_size)
-        + refit_epochs * _count(refit_rows, recipe.batch_size),
-        prediction_batches=epochs * _count(validation_rows, recipe.batch_size)
-        + refit_epochs * _count(refit_validation_rows, recipe.batch_size)
-        + _count(test_images, recipe.batch_size)), insist)
-    loop.warnings += warnings
-    if found:
-        loop.resume(found)
-    if not loop.after_fit:
-        validation = loop.run(FIT, recipe.epochs, fit_rows, validation_rows)
-        loop.after_fit = {"validation": validation, **_map(model, images[validation_rows])}
-    if recipe.refit_epochs:  # the same weights, and the optimizer as the fit left it
-        loop.run(REFIT, recipe.refit_epochs, refit_rows, refit_validation_rows)
-    writer.weights(_weights(model))
-
-    test = loop.predict(test_images, PREDICT)
-    writer.predictions(Predictions(test=test, **loop.after_fit))
-    writer.submission(submission.to_csv(test))
-    writer.activations(_activations(model, images, labels, fit_rows))
-    writer.record(replace(record, status=FINISHED, seconds=loop.seconds, warnings=tuple(loop.warnings),
-                          finished=datetime.now(timezone.utc).isoformat(timespec="seconds")))
+    if dask is None and (jobs == 1 or len(plans) == 1):
+        for plan in plans:
+            train_member(**options(plan))
+        return
+    from digits.workers import train_at_once
+    train_at_once([options(plan) for plan in plans], jobs, dask)
 
 
-def _warnings_of_device(insist: bool) -> List[str]:
-    """Raises plaidkeras.DeviceError if the device computes wrongly; a warning for who insists."""
-    from plaidkeras import selftest
+def _finish(folder: Path, dataset: data.Dataset) -> None:
+    """What is known only once all members are trained."""
+    run = Run(folder)
+    judged = evaluation.evaluate(run)
+    rows = judged.rows[np.sort(judged.misclassified)]
+    write_group(folder / "misclassified.npz", Misclassified(rows, dataset.train_images[rows]))
+    with atomic_write(folder / "submission.csv") as file:
+        file.write(submission.to_csv(evaluation.submitted_probabilities(run)).encode())
+    write_record(folder / "run.json", run.record.model_copy(update={"status": FINISHED, "finished": _now()}))
 
+
+def _put_in_place(unfinished: Path, folder: Path) -> None:
+    """Makes a run that has been finished the run, in place of an earlier one."""
+    for leftover in (*unfinished.rglob("*.partial"), *unfinished.glob("members/*/.lock")):
+        leftover.unlink(missing_ok=True)
+    previous = folder.with_name(f"{folder.name}.previous")
+    if folder.exists():
+        shutil.rmtree(previous, ignore_errors=True)
+        folder.rename(previous)
+    unfinished.rename(folder)
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+@contextmanager
+def _followed(folder: Path, plans: list[MemberPlan], report: Report):
+    """Tells what happens in the folders of the members, whoever trains them, until it is left."""
+    ended = threading.Event()
+    followers = [_Follower(folder / "members" / plan.name, number, len(plans), Run(folder).record.recipe)
+                 for number, plan in enumerate(plans, start=1)]
+
+    def follow():
+        last = False
+        while not last:
+            last = ended.wait(SECONDS_BETWEEN_LOOKS)
+            for follower in followers:
+                for told in follower.news():
+                    report(told)
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
     try:
-        selftest.check()
-    except plaidkeras.DeviceError as error:
-        if not insist:
-            raise
-        return [str(error)]
-    return []
+        yield
+    except BaseException:
+        kill_children()
+        raise
+    finally:
+        ended.set()
+        thread.join()
 
 
-class TrainingLoop:
-    """Epochs of training, and predictions, in batches that all have one size.
+class _Follower:
+    """What is new in the folder of a member since it was last asked."""
 
-    PlaidML compiles each batch size anew and can crash on odd ones. So the last batch is filled
-    up with rows of the first: these count twice in that epoch, another few in each.
-    """
+    def __init__(self, folder: Path, number: int, members: int, recipe: Recipe):
+        self.folder, self.number, self.members = folder, number, members
+        self.planned = {FIT: recipe.epochs, REFIT: recipe.refit.epochs}
+        self.epochs_told = len(self._history())
+        self.device_told, self.progress_told = is_finished(folder), None
+        self.resumed = 0 < self.epochs_told and not is_finished(folder)
 
-    def __init__(self, model, images, labels, batch_size, writer, reporter, insist=False):
-        self.model, self.images, self.labels = model, images, labels
-        self.batch_size, self.writer, self.reporter = batch_size, writer, reporter
-        self.insist, self.compiled = insist, False
-        self.history: List[Epoch] = []
-        self.after_fit: Dict[str, np.ndarray] = {}
-        self.warnings: List[str] = []
-        self.seconds: Dict[str, float] = {}
-        model._make_train_function()
+    def news(self) -> list[str | MemberProgress]:
+        return [*self._device(), *self._epochs(), *self._progress()]
 
-    def run(self, stage: str, epochs: int, rows: np.ndarray, judged_rows: np.ndarray) -> np.ndarray:
-        """Trains on `rows`, from the epoch after the last one of the history; the probabilities of
-        `judged_rows` after the last epoch, (n, 10)."""
-        finished = sum(epoch.stage == stage for epoch in self.history)
-        probabilities = None
-        for epoch in range(finished + 1, epochs + 1):
-            started = time.perf_counter()
-            try:
-                loss, acc, progress = self._train(stage, epoch, epochs, rows)
-                probabilities = self.predict(self.images[judged_rows])
-                val_loss, val_acc = score(probabilities, self.labels[judged_rows])
-                self._expect_a_number(val_loss, progress)
-            except TrainingFault as fault:
-                if not (self.insist and self.history):
-                    raise
-                self.resume(checkpoint.load(self.writer.folder))
-                self.warnings.append(f"{fault}. These are the results of the epoch before")
-                probabilities = None
-                break
-            self.history.append(Epoch(stage, epoch, loss, acc, val_loss, val_acc,
-                                      round(time.perf_counter() - started, 3)))
-            self._expect_more_than_chance(self.history[-1], rows, judged_rows)
-            self.writer.history(self.history)
-            self._save_checkpoint()
-            self.reporter.tell(replace(progress, val_loss=val_loss, val_acc=val_acc))
-        self.seconds[stage] = round(sum(epoch.seconds for epoch in self.history
-                                        if epoch.stage == stage), 3)
-        if probabilities is None:  # an earlier process trained the last epoch
-            probabilities = self.predict(self.images[judged_rows])
-        return probabilities
+    def _device(self):
+        if not self.device_told:
+            with suppress(RunError):
+                device = Member(self.folder, {}).record.device
+                if device:
+                    self.device_told = True
+                    if self.number == 1:
+                        yield f"Device: {device.id} ({device.description}); {device.reason}"
+                    if self.resumed:
+                        last = self._history()[-1]
+                        yield (f"Going on after epoch {last.epoch} of the {last.stage}"
+                               + (f" of {self.folder.name}" if self.members > 1 else ""))
 
-    def resume(self, found: Checkpoint) -> None:
-        """Goes on from a checkpoint of the same recipe and data."""
-        from plaidkeras.state import restore
+    def _epochs(self):
+        history = self._history()
+        left = self.progress_told.seconds_left if self.progress_told else None
+        for epoch in history[self.epochs_told:]:
+            progress = Progress(stage=epoch.stage, epoch=epoch.epoch, epochs=self.planned[epoch.stage],
+                                batch=0, batches=0, seconds_left=left)
+            yield MemberProgress(self.folder.name, self.number, self.members, progress, epoch)
+        self.epochs_told = max(self.epochs_told, len(history))
 
-        restore(self.model.train_function, found.state)
-        np.random.set_state(found.random)
-        self.history, self.after_fit = list(found.history), dict(found.after_fit)
-        self.warnings = list(found.warnings)
-        self.writer.history(self.history)
+    def _progress(self):
+        progress = read_progress(self.folder)
+        if progress is not None and progress != self.progress_told:
+            self.progress_told = progress
+            yield MemberProgress(self.folder.name, self.number, self.members, progress)
 
-    def _save_checkpoint(self) -> None:
-        from plaidkeras.state import state
-
-        checkpoint.save(self.writer.folder, Checkpoint(
-            state(self.model.train_function), np.random.get_state(legacy=False), self.history,
-            self.after_fit, self.warnings))
-
-    def _train(self, stage, epoch, epochs, rows) -> Tuple[float, float, Progress]:
-        """One epoch: its mean loss and accuracy, and the last progress told."""
-        batches = _filled_batches(np.random.permutation(rows), self.batch_size)
-        progress = Progress(stage, epoch, epochs, 0, len(batches))
-        if not self.compiled:
-            self.compiled = True
-            self.reporter.tell(replace(progress, stage=COMPILE))
-        sums = np.zeros(2)
-        for batch, batch_rows in enumerate(batches, start=1):
-            sums += self.model.train_on_batch(
-                _network_input(self.images[batch_rows]), _one_hot(self.labels[batch_rows]))
-            loss, acc = (sums / batch).tolist()
-            progress = replace(progress, batch=batch, loss=loss, acc=acc)
-            self._expect_a_number(loss, progress)
-            self.reporter.trained_a_batch(progress)
-        return loss, acc, progress
-
-    def predict(self, images: np.ndarray, told_stage: Optional[str] = None) -> np.ndarray:
-        """Probabilities, float32 (n, 10), of uint8 images (n, 28, 28)."""
-        started = time.perf_counter()
-        batches = _filled_batches(np.arange(len(images)), self.batch_size)
-        probabilities = []
-        for batch, batch_rows in enumerate(batches, start=1):
-            probabilities.append(self.model.predict_on_batch(_network_input(images[batch_rows])))
-            self.reporter.predicted_a_batch(
-                told_stage and Progress(told_stage, 1, 1, batch, len(batches)))
-        if told_stage:
-            self.seconds[told_stage] = round(time.perf_counter() - started, 3)
-        return np.concatenate(probabilities)[:len(images)]
-
-    def _expect_a_number(self, loss: float, progress: Progress) -> None:
-        if not math.isfinite(loss):
-            raise TrainingFault(
-                f"the loss became {loss} in epoch {progress.epoch} of the {progress.stage}, batch "
-                f"{progress.batch} of {progress.batches}: the network has lost what it learned. "
-                f"Train again on another device (llvm_cpu.0 is the CPU) or with another batch size")
-
-    def _expect_more_than_chance(self, epoch: Epoch, rows, judged_rows) -> None:
-        """Of both accuracies, since either can be at chance alone. Chance is to name the most
-        common digit always; four standard deviations above it is no luck."""
-        if epoch.epoch < JUDGED_EPOCH:
-            return
-        for name, accuracy, judged in (("training", epoch.acc, rows),
-                                       ("validation", epoch.val_acc, judged_rows)):
-            chance = np.bincount(self.labels[judged]).max() / len(judged)
-            luck = 4 * math.sqrt(chance * (1 - chance) / len(judged))
-            if len(judged) >= JUDGED_ROWS and accuracy < chance + luck:
-                warning = (f"the {name} accuracy is {accuracy:.1%} after epoch {epoch.epoch} of "
-                           f"the {epoch.stage}, no better than guessing ({chance:.1%})")
-                if not self.insist:
-                    raise TrainingFault(f"{warning}: are the labels those of these images? If so, "
-                                        "train on another device (llvm_cpu.0 is the CPU), or add "
-                                        "--insist to finish it all the same")
-                if not any(name in said for said in self.warnings):
-                    self.warnings.append(warning)
+    def _history(self) -> list[Epoch]:
+        try:
+            return Member(self.folder, {}).history
+        except RunError:
+            return []
 
 
-class Reporter:
-    """Tells the parent how far the training is: a few times a second, with the time left."""
-
-    TRAINING_COST, PREDICTION_COST = 3, 1  # forward and backward, against forward alone
-
-    def __init__(self, say, training_batches: int, prediction_batches: int):
-        self.say = say
-        self.left = (training_batches * self.TRAINING_COST
-                     + prediction_batches * self.PREDICTION_COST)
-        self.done = 0
-        self.started = self.told = -math.inf
-
-    def trained_a_batch(self, progress: Progress) -> None:
-        self._count(self.TRAINING_COST)
-        self._tell_now_and_then(progress)
-
-    def predicted_a_batch(self, progress: Optional[Progress]) -> None:
-        self._count(self.PREDICTION_COST)
-        if progress:
-            self._tell_now_and_then(progress)
-
-    def tell(self, progress: Progress) -> None:
-        left = None
-        if self.done:
-            left = round((time.perf_counter() - self.started) / self.done * self.left, 1)
-        self.say(progress=asdict(replace(progress, seconds_left=left)))
-        self.told = time.perf_counter()
-
-    def _count(self, cost: int) -> None:
-        self.left -= cost
-        if math.isinf(self.started):  # the first batch was mostly compiling: time from here
-            self.started = time.perf_counter()
-        else:
-            self.done += cost
-
-    def _tell_now_and_then(self, progress: Progress) -> None:
-        if (progress.batch == progress.batches
-                or time.perf_counter() - self.told > SECONDS_BETWEEN_REPORTS):
-            self.tell(progress)
+@contextmanager
+def _marked_if_failed(folder: Path):
+    """Whatever ends the training early is noted in the record."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(OSError, RunError):
+            write_record(folder / "run.json", Run(folder).record.model_copy(update={
+                "status": FAILED, "error": str(error) or type(error).__name__}))
+        raise
 
 
-def score(probabilities: np.ndarray, labels: np.ndarray) -> Tuple[float, float]:
-    """Mean cross-entropy (natural logarithm) and accuracy (0..1) of (n, 10) against (n,).
-
-    Probabilities are kept 1e-7 away from 0 and 1, as Keras does.
-    """
-    right = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    loss = -np.log(right.clip(1e-7, 1 - 1e-7)).mean()
-    return float(loss), float((probabilities.argmax(axis=1) == labels).mean())
+def _versions() -> dict[str, str]:
+    packages = "plaidml", "plaidml-keras", "keras", "numpy", "pandas", "scikit-learn"
+    return {"python": platform.python_version(),
+            **{package: metadata.version(package) for package in packages}}
 
 
-def _count(rows, batch_size: int) -> int:
-    return math.ceil(len(rows) / batch_size)
-
-
-def _filled_batches(rows: np.ndarray, batch_size: int) -> np.ndarray:
-    """(batches, batch_size): np.resize starts again from the front where the rows end."""
-    return np.resize(rows, (_count(rows, batch_size), batch_size))
-
-
-def _network_input(images: np.ndarray) -> np.ndarray:
-    return images[..., np.newaxis].astype(np.float32) / 255  # (n, 28, 28, 1) in 0..1
-
-
-def _one_hot(labels: np.ndarray) -> np.ndarray:
-    from keras.utils import to_categorical
-
-    return to_categorical(labels, 10)
-
-
-def _weights(model) -> Dict[str, np.ndarray]:
-    names = [weight.name for layer in model.layers for weight in layer.weights]
-    return dict(zip(names, model.get_weights()))
-
-
-def _preview(images, labels, test_images, validation_rows) -> Preview:
-    of_class = [images[labels == digit] for digit in range(10)]
-    shown = min(PREVIEWED_PER_CLASS, *map(len, of_class))
-    return Preview(
-        train_head=np.column_stack([labels[:5], images[:5].reshape(-1, 28 * 28)]),
-        test_head=test_images[:5].reshape(-1, 28 * 28),
-        first_images=images[:PREVIEWED_ROWS],
-        first_labels=labels[:PREVIEWED_ROWS],
-        class_images=np.stack([group[:shown] for group in of_class]),
-        class_means=np.stack([group.mean(axis=0) for group in of_class]).round().astype(np.uint8),
-        train_labels=labels,
-        validation_rows=validation_rows,
-        validation_images=images[validation_rows],
-        validation_labels=labels[validation_rows],
-        pixel_range=survey.pixel_range(images, test_images),
-        repeats=survey.repeats(images),
-        leaks=survey.leaks(images, test_images))
-
-
-def _map(model, images) -> Dict[str, np.ndarray]:
-    """{"map": float32 (n, 2)}: images near each other are alike to the last layer before the
-    softmax. Fewer than four make no map."""
-    from keras.models import Model
-    from sklearn.manifold import TSNE
-
-    if len(images) < 4:
-        return {}
-    hidden = Model(model.input, model.layers[-2].output)
-    batches = _filled_batches(np.arange(len(images)), MAPPED_AT_ONCE)
-    answers = np.concatenate([hidden.predict_on_batch(_network_input(images[rows]))
-                              for rows in batches])[:len(images)]
-    # Its perplexity, the number of neighbours that a point is held to, must stay below the rows.
-    layout = TSNE(perplexity=min(30, (len(images) - 1) / 3), init="pca", learning_rate="auto",
-                  random_state=0)
-    return {"map": layout.fit_transform(answers)}
-
-
-def _activations(model, images, labels, fit_rows) -> Activations:
-    """The notebook's digit and one of each other class, through every layer that computes."""
-    from keras.models import Model
-
-    fit_labels = labels[fit_rows]
-    chosen = [min(NOTEBOOKS_DIGIT, len(fit_rows) - 1)]
-    for digit in range(10):
-        if digit != fit_labels[chosen[0]]:
-            chosen += np.flatnonzero(fit_labels == digit)[:1].tolist()
-    rows = fit_rows[chosen]
-
-    layers = [layer for layer in model.layers if type(layer).__name__ not in ("Dropout", "Flatten")]
-    every_output = Model(model.input, [layer.output for layer in layers])
-    [filled] = _filled_batches(rows, 8 * _count(rows, 8))
-    outputs = every_output.predict_on_batch(_network_input(images[filled]))
-    return Activations(rows, labels[rows], images[rows], {
-        layer.name: output[:len(rows)].astype(np.float16)
-        for layer, output in zip(layers, outputs)})
-
-
-def _end_with_the_parent() -> None:
-    """Ends this process as soon as its parent has ended, however it ended: the parent holds the
-    other end of standard input. Ctrl-C is the parent's to answer."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def wait():
-        while os.read(0, 1024):
-            pass
-        os._exit(1)
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def _only_json_on_stdout() -> Callable[..., None]:
-    """Keeps standard output for what the returned function says, and gives everything else that
-    is printed, from Python or native code, to standard error."""
-    sys.stdout.flush()
-    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-
-    def say(**said):
-        lines.write(json.dumps(said) + "\n")
-        lines.flush()
-    return say
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

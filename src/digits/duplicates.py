@@ -1,9 +1,9 @@
-"""What can be wrong with images before anything is learned from them: repeats and leaks."""
+"""What can be wrong with images before anything is learned from them: duplicates and leaks."""
 
 import numpy as np
 
 
-def repeats(images: np.ndarray) -> np.ndarray:
+def duplicates(images: np.ndarray) -> np.ndarray:
     """int (k, 2): each row whose image stood in an earlier row already, and that first row."""
     first = {}
     pairs = [(row, first.setdefault(image.tobytes(), row)) for row, image in enumerate(images)]
@@ -15,11 +15,6 @@ def leaks(train_images: np.ndarray, test_images: np.ndarray) -> np.ndarray:
     known = {image.tobytes(): row for row, image in reversed(list(enumerate(train_images)))}
     keys = (image.tobytes() for image in test_images)
     return _pairs([(row, known[key]) for row, key in enumerate(keys) if key in known])
-
-
-def pixel_range(*tables: np.ndarray) -> np.ndarray:
-    """uint8 (tables, 2): the least and the greatest pixel of each table."""
-    return np.array([(images.min(), images.max()) for images in tables], np.uint8)
 
 
 def _pairs(pairs) -> np.ndarray:

@@ -1,0 +1,204 @@
+"""Keras callbacks: what happens around Keras's training loop, in the order in which `fitting.py` lists them."""
+
+import math
+import time
+
+import keras.backend as K
+import numpy as np
+from keras.callbacks import Callback
+
+from digits import checkpoint
+from digits.batches import TrainingBatches
+from digits.checkpoint import Checkpoint
+from digits.progress import Progress, ProgressWriter
+from digits.recipe import Schedule
+from digits.run import Epoch, write_history
+from plaidkeras.state import state
+
+# Accuracy is judged from the third epoch on, if enough rows were seen to tell it from luck.
+JUDGED_EPOCH, JUDGED_ROWS = 3, 100
+
+
+class TrainingFault(Exception):
+    """A training that goes wrong; the message says how, and what to do."""
+
+
+class LearningRate(Callback):
+    """Sets the learning rate before each batch, as the schedule has it."""
+
+    def __init__(self, schedule: Schedule, peak: float, epochs: int, batches: int):
+        super().__init__()
+        self.schedule, self.peak, self.batches, self.total = schedule, peak, batches, epochs * batches
+        self.epoch, self.rate = 0, None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_batch_begin(self, batch, logs=None):
+        rate = learning_rate(self.schedule, self.peak, self.epoch * self.batches + batch, self.total)
+        if rate != self.rate:
+            K.set_value(self.model.optimizer.lr, rate)
+        self.rate = rate
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["learning_rate"] = self.rate
+
+
+def learning_rate(schedule: Schedule, peak: float, step: int, total: int) -> float:
+    """The learning rate of a batch, `step` counted from 0 to `total` - 1."""
+    if schedule.name == "constant":
+        return peak
+    warmup = schedule.warmup * total
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    return peak * (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2
+
+
+class EpochOfBatches(Callback):
+    """Tells the batches which epoch it is."""
+
+    def __init__(self, batches: TrainingBatches):
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches.epoch = epoch
+
+
+class ProgressOfBatches(Callback):
+    """Writes how far the training is after each batch, and stops it where the loss is no number."""
+
+    def __init__(self, writer: ProgressWriter, stage: str, epochs: int, batches: int):
+        super().__init__()
+        self.writer = writer
+        self.progress = Progress(stage=stage, epoch=1, epochs=epochs, batch=0, batches=batches)
+
+    def on_train_begin(self, logs=None):
+        self.writer.write(self.progress.model_copy(update={"stage": "compile"}))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.progress = self.progress.model_copy(update={"epoch": epoch + 1})
+        self.sums = np.zeros(2)
+
+    def on_batch_end(self, batch, logs=None):
+        self.sums += float(logs["loss"]), float(logs["acc"])
+        loss, acc = (self.sums / (batch + 1)).tolist()
+        expect_finite(loss, self.progress.stage, self.progress.epoch,
+                      f", batch {batch + 1} of {self.progress.batches}")
+        self.progress = self.progress.model_copy(update={"batch": batch + 1, "loss": loss, "acc": min(acc, 1.0)})
+        self.writer.trained_a_batch(self.progress)
+
+
+class Validate(Callback):
+    """Judges the network after each epoch on full batches of the validation rows."""
+
+    def __init__(self, predict, images: np.ndarray, labels: np.ndarray, stage: str):
+        """predict: images (n, 28, 28) to probabilities (n, 10)."""
+        super().__init__()
+        self.predict, self.images, self.labels, self.stage = predict, images, labels, stage
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_loss"], logs["val_acc"] = score(self.predict(self.images), self.labels)
+        expect_finite(logs["val_loss"], self.stage, epoch + 1, "")
+
+
+class History(Callback):
+    """Adds an epoch to the history, once all its figures are known."""
+
+    def __init__(self, history: list[Epoch], stage: str):
+        super().__init__()
+        self.history, self.stage = history, stage
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.history.append(Epoch(
+            stage=self.stage, epoch=epoch + 1, learning_rate=float(logs["learning_rate"]),
+            loss=float(logs["loss"]), acc=min(float(logs["acc"]), 1.0), val_loss=logs["val_loss"],
+            val_acc=logs["val_acc"], seconds=max(round(time.perf_counter() - self.started, 3), 0.001)))
+
+
+class ExpectMoreThanChance(Callback):
+    """Raises TrainingFault, or adds to `warnings` for who insists, if after the third epoch the
+    training or the validation accuracy is what guessing gives."""
+
+    def __init__(self, history: list[Epoch], training_labels: np.ndarray,
+                 validation_labels: np.ndarray, insist: bool, warnings: list[str]):
+        super().__init__()
+        self.history, self.insist, self.warnings = history, insist, warnings
+        self.labels = {"training": training_labels, "validation": validation_labels}
+
+    def on_epoch_end(self, epoch, logs=None):
+        last = self.history[-1]
+        if last.epoch < JUDGED_EPOCH:
+            return
+        for name, accuracy in (("training", last.acc), ("validation", last.val_acc)):
+            if not exceeds_chance(accuracy, self.labels[name]):
+                chance = np.bincount(self.labels[name]).max() / len(self.labels[name])
+                warning = (f"the {name} accuracy is {accuracy:.1%} after epoch {last.epoch} of the "
+                           f"{last.stage}, no better than guessing ({chance:.1%})")
+                if not self.insist:
+                    raise TrainingFault(f"{warning}: are the labels those of these images? If so, "
+                                        "train on another device (llvm_cpu.0 is the CPU), or add "
+                                        "--insist to finish it all the same")
+                if not any(name in told for told in self.warnings):
+                    self.warnings.append(warning)
+
+
+def exceeds_chance(accuracy: float, labels: np.ndarray) -> bool:
+    """Chance is to name the most common digit always; four standard deviations above is no luck."""
+    chance = np.bincount(labels).max() / len(labels)
+    luck = 4 * math.sqrt(chance * (1 - chance) / len(labels))
+    return len(labels) < JUDGED_ROWS or accuracy >= chance + luck
+
+
+class Average(Callback):
+    """Adds up the weights after each of the last epochs."""
+
+    def __init__(self, first: int):
+        """first: the first epoch of the average, counted from 0."""
+        super().__init__()
+        self.first, self.sums, self.count = first, [], 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch >= self.first:
+            weights = [array.astype(np.float64) for array in self.model.get_weights()]
+            self.sums = [before + now for before, now in zip(self.sums, weights)] or weights
+            self.count += 1
+
+    @property
+    def mean(self) -> list[np.ndarray]:
+        return [(total / self.count).astype(np.float32) for total in self.sums]
+
+
+class SaveCheckpoint(Callback):
+    """Keeps the history, and then all that a resume needs; of these the checkpoint decides."""
+
+    def __init__(self, folder, history: list[Epoch], average: Average, warnings: list[str]):
+        super().__init__()
+        self.folder, self.history, self.average, self.warnings = folder, history, average, warnings
+
+    def on_epoch_end(self, epoch, logs=None):
+        write_history(self.folder / "history.csv", self.history)
+        checkpoint.save(self.folder, Checkpoint(
+            len(self.history), state(self.model.train_function), self.average.count, self.average.sums,
+            self.warnings))
+
+
+def score(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Mean cross-entropy (natural logarithm) and accuracy (0..1) of (n, 10) against (n,).
+
+    Probabilities are kept 1e-7 away from 0 and 1, as Keras does.
+    """
+    right = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    loss = -np.log(right.clip(1e-7, 1 - 1e-7)).mean()
+    return float(loss), float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def expect_finite(loss: float, stage: str, epoch: int, where: str) -> None:
+    if not math.isfinite(loss):
+        raise TrainingFault(
+            f"the loss became {loss} in epoch {epoch} of the {stage}{where}: the network has lost what "
+            f"it learned. Train again on another device (llvm_cpu.0 is the CPU) or with another batch "
+            f"size")

@@ -1,0 +1,248 @@
+"""How good a run is: judged on rows that the judged networks had not seen."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from digits.run import CLASSES, Member, Run
+
+# The formulas here are a line each. Importing scikit-learn and SciPy for them would take longer
+# than all the rest of a render; the tests hold them to what those libraries say.
+
+BINS = 10
+COVERAGES = (1, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5)
+Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class. A score is None where it would divide by nothing."""
+
+    label: int
+    support: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """`count` digits whose true label is `true` were predicted to be `predicted`."""
+
+    true: int
+    predicted: int
+    count: int
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The digits predicted with a confidence above `low` and up to `high`, and how many were right."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    accuracy: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What is left when only the most confident `share` of the digits are classified."""
+
+    share: float
+    classified: int
+    threshold: float
+    errors: int
+
+    @property
+    def accuracy(self) -> float:
+        return 1 - self.errors / self.classified
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Arrays run along the judged rows, in the order of train.csv; `confusion[true, predicted]`
+    counts them. `misclassified` are positions in those arrays, the most confident first."""
+
+    rows: np.ndarray
+    truth: np.ndarray
+    probabilities: np.ndarray
+
+    @cached_property
+    def predicted(self) -> np.ndarray:
+        return self.probabilities.argmax(axis=1)
+
+    @cached_property
+    def confidence(self) -> np.ndarray:
+        return self.probabilities.max(axis=1)
+
+    @cached_property
+    def misclassified(self) -> np.ndarray:
+        wrong = np.flatnonzero(self.predicted != self.truth)
+        return wrong[np.argsort(-self.confidence[wrong], kind="stable")]
+
+    @cached_property
+    def confusion(self) -> np.ndarray:
+        counts = np.zeros((len(CLASSES), len(CLASSES)), int)
+        np.add.at(counts, (self.truth, self.predicted), 1)
+        return counts
+
+    @property
+    def count(self) -> int:
+        return len(self.truth)
+
+    @property
+    def errors(self) -> int:
+        return len(self.misclassified)
+
+    @property
+    def accuracy(self) -> float:
+        return 1 - self.errors / self.count
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy (natural logarithm); probabilities are kept 1e-7 away from 0."""
+        return float(-np.log(self.probabilities[np.arange(self.count), self.truth].clip(1e-7)).mean())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy."""
+        return wilson(self.count - self.errors, self.count)
+
+    def interval_of_score(self, test_rows: int) -> tuple[float, float]:
+        """Where 95 of 100 scores on `test_rows` other rows fall: there chance plays a second time."""
+        return wilson(self.count - self.errors, self.count, test_rows)
+
+    @cached_property
+    def classes(self) -> list[ClassScore]:
+        def ratio(part, whole):
+            return float(part / whole) if whole else None
+
+        right, true, predicted = (self.confusion.diagonal(), self.confusion.sum(axis=1),
+                                  self.confusion.sum(axis=0))
+        return [ClassScore(label, int(true[label]), ratio(right[label], predicted[label]),
+                           ratio(right[label], true[label]),
+                           ratio(2 * right[label], predicted[label] + true[label]))
+                for label in CLASSES]
+
+    @cached_property
+    def confusions(self) -> list[Confusion]:
+        """What was confused with what, the most frequent first."""
+        found = [Confusion(true, predicted, int(self.confusion[true, predicted]),
+                           confusion_anchor(true, predicted))
+                 for true in CLASSES for predicted in CLASSES
+                 if true != predicted and self.confusion[true, predicted]]
+        return sorted(found, key=lambda each: -each.count)
+
+
+def evaluate(run: Run) -> Evaluation:
+    """Each validation row by the mean probabilities of the members that did not learn from it, as
+    they were after the fit."""
+    return _evaluation(run, [(member.predictions.validation_rows, member.predictions.validation)
+                             for member in run.members])
+
+
+def evaluate_member(run: Run, member: Member) -> Evaluation:
+    return _evaluation(run, [(member.predictions.validation_rows, member.predictions.validation)])
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What is known of the submission's score.
+
+    `kind` says how the networks that were judged relate to what was submitted:
+    "same": the judged procedure made the submission;
+    "folds": each row was judged by the members that had not learned from it, and the mean of all
+    members was submitted, which is as good or better: the figure is a lower bound;
+    "refit": the networks were trained on after they were judged. `after` then judges them as they
+    were submitted on the rows that neither fit learned from, `before` the same rows before the
+    refit; both are None if there are no such rows.
+    """
+
+    kind: str
+    judged: Evaluation
+    before: Evaluation | None = None
+    after: Evaluation | None = None
+
+    @property
+    def expected(self) -> Evaluation:
+        """What comes nearest to the submission's score."""
+        return self.after or self.judged
+
+    @property
+    def refit_made_it_worse(self) -> bool:
+        """Whether the loss on rows that neither fit learned from rose during the refit."""
+        return self.after is not None and self.after.loss > self.before.loss
+
+
+def promise(run: Run, judged: Evaluation) -> Promise:
+    recipe, predictions = run.record.recipe, [member.predictions for member in run.members]
+    if recipe.refit.epochs:
+        after = _evaluation(run, [(each.submitted_rows, each.submitted) for each in predictions])
+        before = _evaluation(run, [
+            (each.submitted_rows, each.validation[_positions(each.validation_rows, each.submitted_rows)])
+            for each in predictions])
+        return Promise("refit", judged, before, after) if after.count else Promise("refit", judged)
+    return Promise("folds" if recipe.validation.folds else "same", judged)
+
+
+def submitted_probabilities(run: Run) -> np.ndarray:
+    """(m, 10): the mean over the members, in the order of the test rows."""
+    return np.mean([member.predictions.test for member in run.members], axis=0, dtype=np.float64)
+
+
+def confusion_anchor(true: int, predicted: int) -> str:
+    return f"true-{true}-predicted-{predicted}"
+
+
+def wilson(right: int, count: int, of_others: float = math.inf) -> tuple[float, float]:
+    """The 95 % interval of Wilson's score for a share; with `of_others`, that of the share among so
+    many other draws (both samples vary, so that their variances add up)."""
+    effective = 1 / (1 / count + 1 / of_others)
+    share, square = right / count, Z95 ** 2
+    middle = share + square / (2 * effective)
+    reach = Z95 * math.sqrt(share * (1 - share) / effective + square / (4 * effective ** 2))
+    low, high = ((middle + side * reach) / (1 + square / effective) for side in (-1, 1))
+    return max(low, 0.0), min(high, 1.0)
+
+
+def reliability(judged: Evaluation) -> tuple[list[Bin], float]:
+    """Bins of like confidence, and the expected calibration error: the mean distance between
+    confidence and accuracy, over all digits."""
+    inner = np.linspace(0, 1, BINS + 1)[1:-1]
+    place = np.digitize(judged.confidence, inner, right=True)
+    right = judged.predicted == judged.truth
+    bins = [Bin(number / BINS, (number + 1) / BINS, int(chosen.sum()),
+                float(judged.confidence[chosen].mean()), float(right[chosen].mean()),
+                wilson(int(right[chosen].sum()), int(chosen.sum())))
+            for number in range(BINS) for chosen in [place == number] if chosen.any()]
+    error = sum(one.count * abs(one.accuracy - one.confidence) for one in bins) / judged.count
+    return bins, error
+
+
+def coverage(judged: Evaluation, shares=COVERAGES) -> list[Coverage]:
+    """What is left of the errors when the least confident predictions are left out."""
+    surest = np.argsort(-judged.confidence, kind="stable")
+    wrong = np.cumsum((judged.predicted != judged.truth)[surest])
+    counts = [max(1, round(share * judged.count)) for share in shares]
+    return [Coverage(share, count, float(judged.confidence[surest[count - 1]]), int(wrong[count - 1]))
+            for share, count in zip(shares, counts)]
+
+
+def _evaluation(run: Run, judged: list[tuple[np.ndarray, np.ndarray]]) -> Evaluation:
+    """Of (rows, probabilities) of several networks: a row's mean over those that judged it."""
+    all_rows = np.concatenate([rows for rows, _ in judged])
+    rows, places, times = np.unique(all_rows, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(rows), len(CLASSES)))
+    np.add.at(sums, places, np.concatenate([probabilities for _, probabilities in judged]))
+    return Evaluation(rows.astype(int), run.data.train_labels[rows].astype(int), sums / times[:, None])
+
+
+def _positions(rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Where each wanted row stands among the rows."""
+    order = np.argsort(rows)
+    return order[np.searchsorted(rows, wanted, sorter=order)]

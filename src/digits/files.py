@@ -1,0 +1,39 @@
+"""Files of a run: read only if they are plain ones, replaced whole or not at all."""
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Iterator
+
+MAX_BYTES = 20_000_000  # of a text
+
+
+def plain_file(path: Path) -> Path:
+    """The path of a plain file, for a link may lead to what is nobody's business, and a pipe or a
+    device never ends. Raises ValueError."""
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        raise ValueError("it is a link, a folder or a device, not a file")
+    return path
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a plain file. Raises ValueError if it has more than MAX_BYTES, OSError."""
+    with open(plain_file(path), "rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
+    return content
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Opens a new file beside `path` that takes its place once it is whole and on the disk."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with open(partial, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,175 @@
+"""One member from its first epoch to its predictions, in a process where Keras runs on PlaidML.
+
+Reads and writes only the member's folder; what an interrupted training has left there is gone on
+from. Keras is imported at once: call plaidkeras.install() before this module is imported.
+"""
+
+import time
+from pathlib import Path
+
+import keras.backend as K
+import numpy as np
+
+from digits import callbacks, checkpoint, networks, optimizers
+from digits.arrays import read_arrays, write_arrays, write_group
+from digits.augmentation import views
+from digits.batches import TrainingBatches, count_batches, filled_batches, network_input
+from digits.files import atomic_write
+from digits.inspection import activations, tsne_embedding
+from digits.progress import Progress, ProgressWriter
+from digits.recipe import Recipe
+from digits.run import FIT, REFIT, Epoch, Member, MemberRows, Predictions, write_record
+from plaidkeras.state import restore
+
+AFTER_FIT = "after_fit.npz"  # what the fit leaves for the report, before the refit goes on
+
+
+def train(folder: Path, dataset: Path, recipe: Recipe, seed: int, insist: bool,
+          warnings: list[str]) -> dict[str, float]:
+    """Trains the member in `folder`, or goes on with it, and writes all that its run shows.
+
+    `insist` finishes a training that goes wrong, as far as there is anything to finish; what went
+    wrong is added to `warnings`. Returns the seconds of each stage. Raises TrainingFault, OSError.
+    """
+    data = read_arrays(dataset)
+    images, labels = data["train_images"], data["train_labels"]  # uint8 (n, 28, 28), (n,)
+    test_images = data["test_images"]                            # uint8 (m, 28, 28)
+    rows = Member(folder, {"train": len(labels)}).rows
+    np.random.seed(seed)  # the first weights and dropout draw from it
+    model = networks.build(recipe.network)
+    model.compile(optimizer=optimizers.build(recipe.optimizer), loss="categorical_crossentropy",
+                  metrics=["accuracy"])
+    write_record(folder / "model.json", networks.describe(model))
+    with atomic_write(folder / "architecture.json") as file:
+        file.write(model.to_json().encode() + b"\n")
+
+    training = Training(folder, model, images, labels, rows, recipe, seed, len(test_images), insist, warnings)
+    if not (folder / AFTER_FIT).exists():
+        training.fit()
+        write_arrays(folder / AFTER_FIT, {
+            "validation": training.predict(images[rows.validation]),
+            **tsne_embedding(model, images, rows.validation)})
+    after_fit = read_arrays(folder / AFTER_FIT)
+    submitted_rows, submitted = rows.validation, after_fit["validation"]
+    if recipe.refit.epochs:
+        training.refit()
+        submitted_rows, submitted = rows.unseen_by_both, training.predict(images[rows.unseen_by_both])
+
+    started = time.perf_counter()
+    test = training.predict(test_images, told=True)
+    seconds = {**training.seconds, "predict": round(time.perf_counter() - started, 3)}
+    write_group(folder / "predictions.npz", Predictions(
+        validation_rows=rows.validation, submitted_rows=submitted_rows, submitted=submitted,
+        test_rows=np.arange(len(test)), test=test, **after_fit))
+    names = [weight.name for layer in model.layers for weight in layer.weights]
+    write_arrays(folder / "weights.npz", dict(zip(names, model.get_weights())))
+    shown = activations(model, images, labels, rows.training)
+    write_arrays(folder / "activations.npz", {
+        "rows": shown.rows, "labels": shown.labels, "images": shown.images, **shown.layers})
+    return seconds
+
+
+class Training:
+    """The epochs of one member, and its predictions."""
+
+    def __init__(self, folder: Path, model, images: np.ndarray, labels: np.ndarray, rows: MemberRows,
+                 recipe: Recipe, seed: int, test_rows: int, insist: bool, warnings: list[str]):
+        self.folder, self.model, self.images, self.labels = folder, model, images, labels
+        self.rows, self.recipe, self.seed = rows, recipe, seed
+        self.insist, self.warnings = insist, warnings
+        self.history: list[Epoch] = []
+        self.average = callbacks.Average(recipe.epochs - recipe.averaged_epochs)
+        model._make_train_function()
+        self._go_on_from_checkpoint()
+        self.progress = ProgressWriter(folder, *self._batches_left(test_rows))
+
+    def fit(self) -> None:
+        """The epochs that are left; then the network has the average of the last ones, if any."""
+        self._train(FIT, self.recipe.epochs, self.rows.training, self.rows.validation)
+        if self.average.count:
+            self.model.set_weights(self.average.mean)
+            self._recompute_batch_statistics()
+
+    def refit(self) -> None:
+        """The same weights, and the optimizer as the fit left it, on the rows of the refit."""
+        self._train(REFIT, self.recipe.refit.epochs, self.rows.refit_training, self.rows.refit_validation)
+
+    def predict(self, images: np.ndarray, told: bool = False) -> np.ndarray:
+        """Probabilities, float32 (n, 10), of uint8 images (n, 28, 28): the mean over the views of
+        each image that the recipe asks for."""
+        of_views = [self._predict(view, told) for view in views(images, self.recipe.test_time_augmentation)]
+        return np.mean(of_views, axis=0, dtype=np.float64).astype(np.float32)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The time of the epochs of each stage."""
+        stages = dict.fromkeys(epoch.stage for epoch in self.history)
+        return {stage: round(sum(epoch.seconds for epoch in self.history if epoch.stage == stage), 3)
+                for stage in stages}
+
+    def _train(self, stage: str, epochs: int, rows: np.ndarray, validation_rows: np.ndarray) -> None:
+        batches = self._batches(stage, rows)
+        images, labels = self.images[validation_rows], self.labels[validation_rows]
+        steps = [
+            callbacks.EpochOfBatches(batches),
+            callbacks.LearningRate(self.recipe.schedule, self.recipe.optimizer.learning_rate, epochs, len(batches)),
+            callbacks.ProgressOfBatches(self.progress, stage, epochs, len(batches)),
+            callbacks.Validate(self._predict, images, labels, stage),
+            callbacks.History(self.history, stage),
+            callbacks.ExpectMoreThanChance(self.history, self.labels[rows], labels, self.insist, self.warnings),
+            *([self.average] if stage == FIT else []),
+            callbacks.SaveCheckpoint(self.folder, self.history, self.average, self.warnings)]
+        try:
+            # workers=0: in this thread and in order, so that each batch belongs to its epoch
+            self.model.fit_generator(batches, epochs=epochs, initial_epoch=self._finished(stage),
+                                     callbacks=steps, shuffle=False, workers=0, verbose=0)
+        except callbacks.TrainingFault as fault:
+            if not (self.insist and self.history):
+                raise
+            self._go_on_from_checkpoint()
+            self.warnings.append(f"{fault}. These are the results of the epoch before")
+
+    def _go_on_from_checkpoint(self) -> None:
+        found = checkpoint.load(self.folder)
+        if found:
+            restore(self.model.train_function, found.state)
+            self.history = Member(self.folder, {}).history[:found.finished]
+            self.average.sums, self.average.count = found.weight_sums, found.averaged
+            self.warnings[:] = dict.fromkeys(found.warnings + self.warnings)
+
+    def _recompute_batch_statistics(self) -> None:
+        """The moving averages of batch normalization are those of weights on the way to the
+        average. A pass over the training rows that leaves the weights alone makes them the
+        average's own (Izmailov et al. 2018, algorithm 1)."""
+        K.set_value(self.model.optimizer.lr, 0.0)
+        batches = self._batches(FIT, self.rows.training)
+        batches.epoch = self.recipe.epochs  # one that was not learned from
+        for batch in range(len(batches)):
+            self.model.train_on_batch(*batches[batch])
+
+    def _predict(self, images: np.ndarray, told: bool = False) -> np.ndarray:
+        batches = filled_batches(np.arange(len(images)), self.recipe.batch_size)
+        probabilities = [np.empty((0, 10), np.float32)]
+        for number, rows in enumerate(batches, start=1):
+            probabilities.append(self.model.predict_on_batch(network_input(images[rows])))
+            self.progress.predicted_a_batch(Progress(
+                stage="predict", epoch=1, epochs=1, batch=number, batches=len(batches)) if told else None)
+        return np.concatenate(probabilities)[:len(images)]
+
+    def _batches(self, stage: str, rows: np.ndarray) -> TrainingBatches:
+        seed = self.seed, (FIT, REFIT).index(stage)
+        return TrainingBatches(self.images, self.labels, rows, self.recipe.batch_size, seed,
+                               self.recipe.augmentation)
+
+    def _batches_left(self, test_rows: int) -> tuple[int, int]:
+        """Batches to train on and to predict from now to the end."""
+        def batches(rows: int) -> int:
+            return count_batches(rows, recipe.batch_size)
+        recipe, rows, views = self.recipe, self.rows, self.recipe.test_time_augmentation
+        fit, refit = recipe.epochs - self._finished(FIT), recipe.refit.epochs - self._finished(REFIT)
+        return (fit * batches(len(rows.training)) + refit * batches(len(rows.refit_training)),
+                (fit + views) * batches(len(rows.validation)) + views * batches(test_rows)
+                + refit * batches(len(rows.refit_validation)))
+
+    def _finished(self, stage: str) -> int:
+        return sum(epoch.stage == stage for epoch in self.history)

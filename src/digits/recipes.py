@@ -1,0 +1,34 @@
+"""The recipes that have a name: `--recipe NAME`. Any of their numbers can be set in report.toml."""
+
+from digits.recipe import (Augmentation, Optimizer, Recipe, RecipeError, Refit, Schedule, Validation)
+from digits.records import did_you_mean
+
+# The notebook that this project grew from, number by number.
+NOTEBOOK = Recipe(
+    name="notebook", network="notebook", epochs=20, batch_size=128,
+    optimizer=Optimizer(name="adadelta", learning_rate=1.0),
+    validation=Validation(fraction=0.10, seed=42),
+    refit=Refit(epochs=10, validation_fraction=0.20))
+
+# The bundled sample is small: fewer epochs of smaller batches show the same picture in minutes,
+# and a larger hold-out shows a mistake or two.
+QUICK = Recipe(
+    name="quick", network="notebook", epochs=8, batch_size=64,
+    validation=Validation(fraction=0.25, seed=42))
+
+# What measurement supports, step by step: see the ladder in the README.
+BEST = Recipe(
+    name="best", network="compact", epochs=36, batch_size=128,
+    optimizer=Optimizer(name="adamw", learning_rate=0.004, weight_decay=0.01),
+    schedule=Schedule(name="one-cycle", warmup=0.15),
+    augmentation=Augmentation(rotation=10, zoom=0.1, shift=0.1, elastic=1.0),
+    averaged_fraction=0.2, test_time_augmentation=9)
+
+RECIPES = {recipe.name: recipe for recipe in (BEST, NOTEBOOK, QUICK)}
+
+
+def named(name: str) -> Recipe:
+    """Raises RecipeError, with the names that there are."""
+    if name not in RECIPES:
+        raise RecipeError(f"there is no recipe {name[:60]!r}.{did_you_mean(name[:60], list(RECIPES))}")
+    return RECIPES[name]
