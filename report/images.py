@@ -10,7 +10,7 @@ from PIL import Image
 # Blue-black ink on nothing: the paper shows through, and the stylesheet inverts it for the dark.
 INK, RED = (27, 38, 89), (184, 31, 36)
 # Colours with a meaning are never inverted: these stand out from light paper and from dark.
-BLUE_SIGN, RED_SIGN = (52, 98, 226), (214, 52, 52)
+BLUE_SIGN, RED_SIGN = (70, 116, 240), (224, 62, 58)
 GAP = 2
 
 
