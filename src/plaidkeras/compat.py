@@ -1,4 +1,4 @@
-"""What Keras 2.2.4 and PlaidML 0.7.0 need of a Python, a NumPy and an h5py of today.
+"""What Keras 2.2.4 and PlaidML 0.7.0 need to run on the Python, NumPy and h5py of today.
 
 Both were written for Python 3.6. Nothing here changes what they compute.
 """
@@ -9,22 +9,25 @@ import functools
 import importlib
 import importlib.abc
 import importlib.util
+import inspect
+import multiprocessing
 import os
 import sys
+import types
 import warnings
 
 import numpy as np
 
 
 def restore_collections() -> None:
-    """Put the abstract classes back into `collections`, where Python < 3.10 had them."""
+    """Put the abstract base classes back into `collections`; Python 3.10 removed them."""
     for name in collections.abc.__all__:
         if name not in vars(collections):
             setattr(collections, name, getattr(collections.abc, name))
 
 
 def restore_numpy_names() -> None:
-    """Put the names back into `numpy` that NumPy 2 took out and Keras calls."""
+    """Put the names that Keras uses back into `numpy`; NumPy 2 removed them."""
     for name, value in (("Inf", np.inf), ("string_", np.bytes_), ("unicode_", np.str_)):
         if name not in vars(np):
             setattr(np, name, value)
@@ -65,10 +68,31 @@ def install_backend() -> None:
         # Keras takes every backend but TensorFlow for Theano, whose kernels are flipped.
         keras.utils.conv_utils.convert_kernel = lambda kernel: kernel
         read_text_attributes()
+        restore_getargspec()
+        fork_workers()
+
+
+def restore_getargspec() -> None:
+    """Let Keras's image generators look at signatures; Python 3.11 removed getargspec."""
+    import keras.preprocessing.image
+
+    keras.preprocessing.image.inspect = types.SimpleNamespace(getargspec=inspect.getfullargspec)
+
+
+def fork_workers() -> None:
+    """Let the worker processes of Keras's generators inherit them, as it expects of Linux.
+
+    Python 3.14 starts processes afresh unless told otherwise: they could not be given a generator,
+    and would import a Keras without PlaidML. They only make batches and never touch PlaidML.
+    """
+    import keras.utils.data_utils
+
+    if sys.platform.startswith("linux"):
+        keras.utils.data_utils.mp = multiprocessing.get_context("fork")
 
 
 def read_text_attributes() -> None:
-    """Let Keras load its own files: it decodes attributes, which h5py 3 gives as text already."""
+    """Let Keras load its own files: it decodes attributes, which h5py 3 returns as text."""
     import h5py
     from keras.engine import saving
     from keras.utils.io_utils import H5Dict
@@ -77,11 +101,11 @@ def read_text_attributes() -> None:
         if isinstance(value, str):
             return value.encode()
         if isinstance(value, np.ndarray) and (value.dtype == object or not value.size):
-            return [text.encode() for text in value]  # NumPy 2 tells no truth of an empty array
+            return [text.encode() for text in value]  # NumPy 2 calls an empty array of texts one of floats
         return value
 
     class Group:
-        """What `saving` asks of an HDF5 group, with the attributes of h5py 2."""
+        """What `saving` uses of an HDF5 group, with the attributes of h5py 2."""
 
         def __init__(self, group):
             self.group = group
