@@ -5,6 +5,7 @@ Both were written for Python 3.6. Nothing here changes what they compute.
 
 import collections
 import collections.abc
+import contextlib
 import functools
 import importlib
 import importlib.abc
@@ -48,10 +49,28 @@ class _PlaidMLBackend(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return spec
 
     def exec_module(self, module):
-        implementation = importlib.import_module("plaidml.keras.backend")
+        with _deferred("scipy.stats"):
+            implementation = importlib.import_module("plaidml.keras.backend")
         for name, value in vars(implementation).items():
             if not name.startswith("__"):
                 setattr(module, name, value)
+
+
+@contextlib.contextmanager
+def _deferred(name: str):
+    """Let a module be imported when it is first used, not by what is imported meanwhile.
+
+    PlaidML's backend needs scipy.stats for one kind of random numbers; importing it takes longer
+    than Keras and PlaidML together. SciPy loads its modules when they are asked for.
+    """
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = types.ModuleType(name)
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def install_backend() -> None:

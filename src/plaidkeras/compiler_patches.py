@@ -133,8 +133,9 @@ def apply() -> bool:
     try:
         with open("/proc/self/maps") as maps, open("/proc/self/mem", "r+b", buffering=0) as memory:
             segments = [line.split()[:2] for line in maps]
-            return any([_patch_between(memory, *(int(address, 16) for address in ends.split("-")))
-                        for ends, access in segments if access.startswith("rw")])
+            # The library keeps one, on the heap, which comes first; the rest need not be read.
+            return any(_patch_between(memory, *(int(address, 16) for address in ends.split("-")))
+                       for ends, access in segments if access.startswith("rw"))
     except OSError:  # some containers deny a process its own memory
         return False
 
