@@ -160,6 +160,7 @@ ODD = {
     "500 epochs, the best last": lambda: curves(500, 500, False),
     "no mistake ever": lambda: flat(1.0, True),
     "a loss of next to nothing": lambda: flat(2.5e-7, False),
+    "a loss that is no number": lambda: flat(math.nan, False),
     "a loss beyond measure": lambda: flat(3.2e9, False),
     "digits that never come": lambda: charts.shares("shares", "shares", {
         "rows learned from": [1.0] + [0.0] * 9, "validation rows": [0.0] * 9 + [1.0]}),

@@ -333,7 +333,7 @@ def test_the_map_has_one_digit_a_place_and_every_misread_one_in_red(read_page):
     assert (wrong.get("class"), right.get("class")) == ("wrong", "right")
     assert sorted(digit.text for digit in wrong) == sorted(str(true) for true, _, _ in MISTAKES)
     places = {(float(digit.get("x")), float(digit.get("y"))) for digit in (*wrong, *right)}
-    assert 0.8 * VALIDATION < len(places) == len(wrong) + len(right) <= VALIDATION
+    assert 0.5 * VALIDATION < len(places) == len(wrong) + len(right) <= VALIDATION
 
 
 def test_a_run_from_before_the_map_and_the_survey_has_a_site_without(make_run, tmp_path):
