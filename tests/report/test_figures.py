@@ -53,7 +53,7 @@ FIND_FAULTS = r"""() => {
     const outline = shape => {
         const length = shape.getTotalLength(), matrix = shape.getScreenCTM();
         const step = 2 / (Math.hypot(matrix.a, matrix.b) || 1), points = [];
-        for (let at = 0; at <= length; at += step)
+        for (let at = 0; length && at <= length; at += step)  // a path may be empty
             points.push(shape.getPointAtLength(at).matrixTransform(matrix));
         return points;
     };
