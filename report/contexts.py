@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from digits.recipe import Recipe
 from digits.run import DataFacts, DeviceFacts, Epoch, Layer
-from report.diagram import Diagram
-from report.evaluation import Bin, ClassScore, Coverage, Pair
+from report.figures.diagram import Diagram
+from digits.evaluation import Bin, ClassScore, Coverage, Pair
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from report import settings
 from report.commands.render import summarise
 from report.commands.train import train
-from report.render import render
-from report.writer import only_build
+from report.output.render import render
+from report.output.bundle import only_build
 
 
 def run(options) -> None:

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import List
 
-from report import formats
+from report.text import formats
 from report.errors import ReportError
-from report.site_check import faults
-from report.writer import read_marker
+from report.output.site_check import faults
+from report.output.bundle import read_marker
 
 
 def run(options) -> None:

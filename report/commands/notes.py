@@ -5,7 +5,7 @@ import shutil
 from dataclasses import fields
 
 from report.errors import ReportError
-from report.facts import Facts
+from report.text.facts import Facts
 from report.paths import BUILT_IN_NOTES
 
 

@@ -11,11 +11,11 @@ from typing import Dict
 
 from ghp_import import GhpError, ghp_import
 
-from report import sources
+from report.output import sources
 from report.commands.check import check
 from report.errors import ReportError
-from report.site_check import MAY_BE_ADDED
-from report.writer import MARKER, read_marker
+from report.output.site_check import MAY_BE_ADDED
+from report.output.bundle import MARKER, read_marker
 
 
 def run(options) -> None:

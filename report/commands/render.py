@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from report import formats, settings
+from report import settings
+from report.text import formats
 from report.errors import ReportError
-from report.render import render
-from report.study import Study
-from report.writer import files_of_earlier_build
+from report.output.render import render
+from report.pages.study import Study
+from report.output.bundle import files_of_earlier_build
 
 
 def run(options) -> None:

@@ -12,7 +12,7 @@ from typing import Callable, Optional
 from report import settings
 from report.errors import ReportError, errors_for_people, one_line
 from report.paths import ASSETS, TEMPLATES
-from report.writer import read_marker
+from report.output.bundle import read_marker
 
 SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_SIGNS_OF_LIFE = 0.3, 15
 CHANGES, SCRIPT = "/_changes", "/_reload.js"
@@ -71,7 +71,7 @@ def _state(paths) -> dict:
 def _renderer(options) -> Optional[Callable[[], None]]:
     """What makes this site anew, if the run that it shows is still there."""
     from digits.run import finished_runs
-    from report.render import render
+    from report.output.render import render
 
     shown = read_marker(options.output)["made_from"].get("run")
     runs = [run for run in finished_runs(options.runs) if run.record.fingerprint == shown]

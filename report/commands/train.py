@@ -3,7 +3,7 @@
 import sys
 
 from report import settings
-from report.progress import Terminal
+from report.terminal import Terminal
 
 RECIPE_OPTIONS = ("epochs", "refit_epochs", "batch_size")
 

@@ -6,7 +6,7 @@ from typing import List, Tuple
 
 from report.pages import (activations, augmentation, data, mistakes, model, not_found, overview,
                           reproduce, results, runs, submission, training)
-from report.study import Study
+from report.pages.study import Study
 
 
 @dataclass(frozen=True)

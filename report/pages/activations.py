@@ -4,11 +4,12 @@ from typing import Optional
 
 import numpy as np
 
-from report import formats, images
+from report.figures import images
+from report.text import formats
 from report.contexts import ActivationsContext, Digit, LayerPicture, Picture, Watched
-from report.pages import parts
-from report.study import Study
-from report.writer import Bundle
+from report.pages import shared as parts
+from report.pages.study import Study
+from report.output.bundle import Bundle
 
 CHANNELS, COLUMNS = 32, 8
 LARGEST = 512  # filters, or pixels of one, that are drawn

@@ -3,11 +3,11 @@
 import numpy as np
 
 from digits.augmentation import ROTATION, SHIFT, ZOOM, augment
-from report import images
+from report.figures import images
 from report.contexts import AugmentationContext, Digit
-from report.pages import parts
-from report.study import Study
-from report.writer import Bundle
+from report.pages import shared as parts
+from report.pages.study import Study
+from report.output.bundle import Bundle
 
 SEED, COLUMNS = 333, 8
 VARIED, VARIATIONS = range(3, 9), 10  # the six rows of the notebook

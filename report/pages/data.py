@@ -4,12 +4,13 @@ from typing import List, Optional
 
 import numpy as np
 
-from report import charts, formats, images
+from report.figures import charts, images
+from report.text import formats
 from report.contexts import ClassRow, DataContext, Digit, Picture, Survey, Table
-from report.evaluation import CLASSES
-from report.pages import parts
-from report.study import Study
-from report.writer import Bundle
+from digits.evaluation import CLASSES
+from report.pages import shared as parts
+from report.pages.study import Study
+from report.output.bundle import Bundle
 
 FIRST = range(3, 9)  # the six rows that the notebook drew
 EDGE = 5  # columns shown at either end of a table

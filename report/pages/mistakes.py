@@ -1,10 +1,10 @@
 """The mistakes: every validation digit that was misread."""
 
-from report import images
+from report.figures import images
 from report.contexts import MistakesContext, PairGroup
-from report.pages import parts
-from report.study import Study
-from report.writer import Bundle
+from report.pages import shared as parts
+from report.pages.study import Study
+from report.output.bundle import Bundle
 
 # Beyond these the page shows only the image and the two labels, so that even a network that
 # learned nothing gets a page that opens at once. Good ones misread a tenth of that.

@@ -1,9 +1,9 @@
 """The model: its layers, their shapes and parameters, and a picture of them."""
 
 from report.contexts import ModelContext
-from report.diagram import diagram
-from report.study import Study
-from report.writer import Bundle
+from report.figures.diagram import diagram
+from report.pages.study import Study
+from report.output.bundle import Bundle
 
 
 def context(study: Study, bundle: Bundle) -> ModelContext:

@@ -1,9 +1,9 @@
 """The overview: how good, on what, how trained, what next."""
 
 from report.contexts import OverviewContext
-from report.pages import parts
-from report.study import Study
-from report.writer import Bundle
+from report.pages import shared as parts
+from report.pages.study import Study
+from report.output.bundle import Bundle
 
 SHOWN = 12
 

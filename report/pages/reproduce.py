@@ -4,8 +4,8 @@ from dataclasses import fields
 
 from digits.recipe import SAMPLE_RECIPE, Recipe
 from report.contexts import ReproduceContext, Setting
-from report.study import Study
-from report.writer import Bundle
+from report.pages.study import Study
+from report.output.bundle import Bundle
 
 _ABOUT = {
     "epochs": "epochs of the first fit, which is judged on rows it has not seen",

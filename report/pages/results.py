@@ -6,13 +6,14 @@ from typing import List, Optional
 
 import numpy as np
 
-from report import charts, formats
+from report.figures import charts
+from report.text import formats
 from report.contexts import (Cell, Download, Glyphs, Landscape, MatrixRow, Neighbours,
                              ResultsContext)
-from report.evaluation import CLASSES, Evaluation, coverage, pair_anchor, reliability
-from report.pages import parts
-from report.study import Study
-from report.writer import Bundle
+from digits.evaluation import CLASSES, Evaluation, coverage, pair_anchor, reliability
+from report.pages import shared as parts
+from report.pages.study import Study
+from report.output.bundle import Bundle
 
 CURVE_POINTS = 101
 MAP_WIDTH, MAP_MARGIN = 1000, 24

@@ -4,12 +4,13 @@ import math
 from typing import Optional
 
 from digits.run import FIT, Run, RunError
-from report import charts, formats
+from report.figures import charts
+from report.text import formats
 from report.contexts import RunRow, RunsContext
-from report.evaluation import wilson
-from report.facts import best_epoch
-from report.study import Study
-from report.writer import Bundle
+from digits.evaluation import wilson
+from report.text.facts import best_epoch
+from report.pages.study import Study
+from report.output.bundle import Bundle
 
 
 def context(study: Study, bundle: Bundle) -> RunsContext:

@@ -4,12 +4,13 @@ from typing import List
 
 import numpy as np
 
-from report import charts, formats
+from report.figures import charts
+from report.text import formats
 from report.contexts import Check, LabelShare, SubmissionContext
-from report.evaluation import CLASSES
-from report.pages import parts
-from report.study import Study
-from report.writer import Bundle
+from digits.evaluation import CLASSES
+from report.pages import shared as parts
+from report.pages.study import Study
+from report.output.bundle import Bundle
 
 COLUMNS = ["ImageId", "Label"]
 SHOWN = 8

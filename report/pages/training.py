@@ -4,12 +4,13 @@ from dataclasses import astuple, fields
 from typing import List
 
 from digits.run import Epoch
-from report import charts, formats
+from report.figures import charts
+from report.text import formats
 from report.contexts import Fit, TrainingContext
-from report.facts import best_epoch
-from report.pages import parts
-from report.study import Study
-from report.writer import Bundle
+from report.text.facts import best_epoch
+from report.pages import shared as parts
+from report.pages.study import Study
+from report.output.bundle import Bundle
 
 
 def context(study: Study, bundle: Bundle) -> TrainingContext:

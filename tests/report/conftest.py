@@ -9,8 +9,8 @@ from made import write_run
 from pages_as_trees import read_html
 
 from digits.run import Run
-from report.drawings import Drawings
-from report.render import render
+from report.figures.drawings import Drawings
+from report.output.render import render
 from report.settings import SiteSettings
 
 
@@ -23,7 +23,7 @@ def drawn_once(tmp_path_factory):
 
     shared = Shared(tmp_path_factory.mktemp("drawings"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("report.study.Drawings", lambda folder: shared)
+        patch.setattr("report.pages.study.Drawings", lambda folder: shared)
         yield
 
 

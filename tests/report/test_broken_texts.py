@@ -6,21 +6,17 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.recipe import Recipe
 from digits.run import Run, RunError
-from report import notes
+from report.text import notes
 from report.errors import ReportError
-from report.facts import Facts, facts
-from report.render import render
+from report.text.facts import Facts, facts
+from report.output.render import render
 from report.settings import SiteSettings, load
-from report.study import study
-
-CHEAP = settings(deadline=None, database=None, derandomize=True,
-                 suppress_health_check=list(HealthCheck))
-
+from report.pages.study import study
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
@@ -47,7 +43,6 @@ TABLES = st.sampled_from(["[report]", "[training]", "[[training]]", "[report.tit
 LINES = st.one_of(TABLES, st.tuples(KEYS, TOML_VALUES).map(" = ".join), st.text(max_size=20))
 
 
-@settings(CHEAP, max_examples=500)
 @given(table=TABLES, lines=st.lists(LINES, min_size=1, max_size=4))
 def test_settings_are_taken_or_refused_by_one_message(place, table, lines):
     path = place / "report.toml"
@@ -100,7 +95,6 @@ def known(made_run):
     return facts(study(made_run))
 
 
-@settings(CHEAP, max_examples=500)
 @given(pieces=st.lists(PIECES, max_size=12))
 def test_notes_are_shown_without_markup_or_refused(place, known, pieces):
     (place / "data.md").write_bytes("".join(pieces).encode(errors="surrogatepass"))
@@ -187,7 +181,6 @@ def broken_file(draw, run):
     return name, content[:at] + junk + (content[at + len(junk):] if junk else b"")
 
 
-@settings(CHEAP, max_examples=120)
 @given(data=st.data())
 def test_a_broken_run_is_read_or_refused_by_one_message(made_run, place, data):
     name, content = data.draw(broken_file(made_run))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from report import cli
-from report.drawings import Drawings
+from report.figures.drawings import Drawings
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,7 +109,7 @@ def test_an_unfinished_run_is_not_rendered(make_run, tmp_path, monkeypatch, caps
 def test_a_foreign_folder_is_not_replaced(make_run, tmp_path, monkeypatch, capsys, output):
     make_run("here/runs/one")
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr("report.study.Drawings", Drawings)  # which would draw beside the output
+    monkeypatch.setattr("report.pages.study.Drawings", Drawings)  # which would draw beside the output
     assert cli.main(["render", "--output", output]) == 1
     assert f"error: {output}: is not empty" in capsys.readouterr().err
     assert os.listdir(tmp_path) == ["here"] and os.listdir(tmp_path / "here") == ["runs"]
@@ -173,6 +173,8 @@ def test_an_interrupt_that_meets_a_finalizer_is_not_lost():
     program = """
 import signal, time
 from report import cli
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts the tests may ignore it
 
 class Finalized:
     def __del__(self):

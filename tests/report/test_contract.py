@@ -8,10 +8,10 @@ from jinja2 import Environment, meta, nodes
 
 from digits.run import Layer
 from report import contexts
-from report.environment import environment
+from report.output.environment import environment
 from report.pages import NOT_FOUND, PAGES
 from report.paths import TEMPLATES
-from report.render import render
+from report.output.render import render
 from report.settings import SiteSettings
 
 CONTEXTS = {plan.key: plan.module.context.__annotations__["return"]

@@ -1,6 +1,6 @@
 import numpy as np
 
-from report.drawings import Drawings
+from report.figures.drawings import Drawings
 
 drawn = []
 

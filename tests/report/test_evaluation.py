@@ -1,11 +1,11 @@
-"""The formulas of report.evaluation against the libraries that are too slow to load for them."""
+"""The formulas of digits.evaluation against the libraries that are too slow to load for them."""
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from report.evaluation import coverage, evaluate, reliability, wilson
+from digits.evaluation import coverage, evaluate, reliability, wilson
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from test_site import NAMES
 
-from report import charts
+from report.figures import charts
 
 WIDTHS, SCHEMES = (360, 1440), ("light", "dark")
 STYLE = Path(__file__).parents[2] / "assets" / "style.css"

@@ -1,6 +1,6 @@
 import pytest
 
-from report import formats
+from report.text import formats
 
 
 @pytest.mark.parametrize("function, arguments, text", [

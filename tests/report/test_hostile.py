@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from report import cli
-from report.drawings import Drawings
+from report.figures.drawings import Drawings
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_an_id_that_a_shell_would_obey_is_refused(place, capsys):
 
 def test_drawings_of_a_stranger_come_into_no_page(place, capsys, monkeypatch):
     """They lie beside the site; what lies beside the run was never drawn here."""
-    monkeypatch.setattr("report.study.Drawings", Drawings)
+    monkeypatch.setattr("report.pages.study.Drawings", Drawings)
     assert cli.main(["render"]) == 0
     drawings = [path.name for path in (place / ".site.drawings").iterdir()]
     for folder in (place / "runs" / ".drawings" / "stranger", place / "runs" / ".site.drawings"):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from digits.run import DataFacts, DeviceFacts, Run
-from report.render import render
+from report.output.render import render
 from report.settings import SiteSettings
 
 RUN = "window.hacked = 1; alert(1)"

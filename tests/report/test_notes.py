@@ -2,12 +2,13 @@ from dataclasses import fields
 
 import pytest
 
-from report import cli, notes
+from report import cli
+from report.text import notes
 from report.errors import ReportError
-from report.facts import Facts, facts
+from report.text.facts import Facts, facts
 from report.pages import NOT_FOUND, PAGES
 from report.paths import BUILT_IN_NOTES
-from report.study import study
+from report.pages.study import study
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import io
 
 from digits.progress import Progress
-from report.progress import Terminal
+from report.terminal import Terminal
 
 BATCH = Progress("fit", 3, 20, 120, 296, loss=0.0812, acc=0.9751, seconds_left=130)
 EPOCH = Progress("fit", 3, 20, 296, 296, loss=0.08, acc=0.976, val_loss=0.05, val_acc=0.985,

@@ -7,30 +7,49 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from made import write_run
 
 from report import cli
 from report.commands.publish import pages_address
-from report.site_check import Markup
+from report.output.site_check import Markup
+
+
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory):
+    place = tmp_path_factory.mktemp("built")
+    write_run(place / "runs" / "kaggle-01")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        assert cli.main(["render"]) == 0
+    return place
+
+
+@pytest.fixture(scope="module")
+def repository_once(built_once, tmp_path_factory):
+    place = tmp_path_factory.mktemp("repository") / "here"
+    shutil.copytree(built_once, place)
+    subprocess.run(["git", "init", "-q", "--bare", "remote.git"], cwd=place, check=True)
+    for command in ("init -q -b main", "config user.name Ada", "config user.email ada@example.org",
+                    "remote add origin remote.git", "commit -q --allow-empty -m Start",
+                    "push -q origin main"):
+        subprocess.run(["git", *command.split()], cwd=place, check=True)
+    return place
 
 
 @pytest.fixture
-def built(make_run, tmp_path, monkeypatch):
+def built(built_once, tmp_path, monkeypatch):
     """A folder with a run and its site."""
-    make_run("runs/kaggle-01")
+    shutil.copytree(built_once, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["render"]) == 0
     return tmp_path
 
 
 @pytest.fixture
-def repository(built):
+def repository(repository_once, tmp_path, monkeypatch):
     """The folder as a git repository, with a bare remote."""
-    subprocess.run(["git", "init", "-q", "--bare", "remote.git"], check=True)
-    for command in ("init -q -b main", "config user.name Ada", "config user.email ada@example.org",
-                    "remote add origin remote.git", "commit -q --allow-empty -m Start",
-                    "push -q origin main"):
-        subprocess.run(["git", *command.split()], check=True)
-    return built
+    shutil.copytree(repository_once, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def published(folder):

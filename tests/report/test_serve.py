@@ -60,7 +60,7 @@ def test_nothing_outside_the_site_is_served(address, made_site):
 
 def test_a_link_that_leads_outside_is_not_followed(made_run, tmp_path):
     from pathlib import Path
-    from report.render import render
+    from report.output.render import render
     from report.settings import SiteSettings
     render(made_run, tmp_path / "site", Path("no-notes"), SiteSettings())
     (tmp_path / "secret.txt").write_text("secret")
@@ -90,7 +90,7 @@ def test_only_what_is_served_asks_for_changes(address, made_site):
 
 
 def test_an_open_page_reloads_when_a_note_changes(made_run, browser, tmp_path, monkeypatch):
-    from report.render import render
+    from report.output.render import render
     from report.settings import SiteSettings
     monkeypatch.setattr(serve, "SECONDS_BETWEEN_LOOKS", 0.05)
     site, notes = tmp_path / "site", tmp_path / "notes"

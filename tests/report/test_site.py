@@ -15,13 +15,13 @@ from made import MISTAKES, TEST, VALIDATION
 from pages_as_trees import read_html, text_of
 
 from digits.run import DataFacts, DeviceFacts, Run, RunWriter
-from report.drawings import Drawings
+from report.figures.drawings import Drawings
 from report.errors import ReportError
 from report.pages import NOT_FOUND, PAGES, submission
-from report.render import render
+from report.output.render import render
 from report.settings import SiteSettings
-from report.study import study
-from report.writer import Bundle
+from report.pages.study import study
+from report.output.bundle import Bundle
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -103,7 +103,7 @@ def test_every_link_and_anchor_inside_the_site_resolves(made_site, read_page):
 
 
 def test_rendering_twice_gives_the_same_bytes(made_run, made_site, tmp_path, monkeypatch):
-    monkeypatch.setattr("report.study.Drawings", lambda folder: Drawings())  # all drawn anew
+    monkeypatch.setattr("report.pages.study.Drawings", lambda folder: Drawings())  # all drawn anew
     assert files_of(rendered(made_run, tmp_path / "again")) == files_of(made_site)
 
 

@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from report.errors import ReportError
-from report.writer import MARKER, Bundle, only_build
+from report.output.bundle import MARKER, Bundle, only_build
 
 
 def bundle(**files) -> Bundle:
@@ -163,7 +163,7 @@ def test_a_second_build_says_so_and_leaves(tmp_path):
 
 
 def test_the_lock_of_a_build_that_was_killed_holds_nobody_up(tmp_path):
-    code = (f"import os\nfrom pathlib import Path\nfrom report.writer import only_build\n"
+    code = (f"import os\nfrom pathlib import Path\nfrom report.output.bundle import only_build\n"
             f"with only_build(Path({str(tmp_path / 'site')!r})): os.kill(os.getpid(), 9)")
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
     assert names(tmp_path) == [".site.building"]

@@ -4,9 +4,9 @@ import io
 
 import numpy as np
 
-from report import formats
-from report.images import INK, RED
-from report.study import Study
+from report.text import formats
+from report.figures.images import INK, RED
+from report.pages.study import Study
 
 WIDTH, HEIGHT, SQUARE, MARGIN = 1200, 630, 42, 84
 PAPER, RULE, BLUE, MUTED = (255, 255, 255), (222, 229, 241), (36, 64, 168), (85, 93, 119)

@@ -3,7 +3,7 @@
 import sys
 from typing import TextIO
 
-from report import formats
+from report.text import formats
 
 _STAGES = {"compile": "Compiling the network for the device", "fit": "Fit", "refit": "Refit",
            "predict": "Predicting"}

@@ -15,9 +15,9 @@ from markupsafe import Markup
 
 from report.errors import ReportError, did_you_mean
 from report.files import content
-from report.facts import Facts
+from report.text.facts import Facts
 from report.paths import BUILT_IN_NOTES
-from report.site_check import Markup as Parsed
+from report.output.site_check import Markup as Parsed
 
 # A page's text has a thousand characters. Markdown takes the square of these in time: seconds.
 LONGEST, BRACKETS = 20_000, 500

@@ -5,11 +5,12 @@ from typing import List, Sequence
 
 import numpy as np
 
-from report import formats, images, tables
+from report.figures import images
+from report.text import formats, tables
 from report.contexts import Bar, Download, Mistake, Picture
-from report.evaluation import Evaluation
-from report.study import Study
-from report.writer import Bundle
+from digits.evaluation import Evaluation
+from report.pages.study import Study
+from report.output.bundle import Bundle
 
 BAR_WIDTH, BAR_STEP, BAR_HEIGHT = 8, 12, 40
 

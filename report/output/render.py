@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import List
 
 from digits.run import Run
-from report import cards, contexts, notes, sources
-from report.environment import environment
-from report.facts import facts
+from report import contexts
+from report.figures import cards
+from report.output import sources
+from report.text import notes
+from report.output.environment import environment
+from report.text.facts import facts
 from report.pages import NOT_FOUND, Plan, pages_of
 from report.paths import ASSETS
 from report.settings import SiteSettings
-from report.study import Study, study
-from report.writer import Bundle
+from report.pages.study import Study, study
+from report.output.bundle import Bundle
 
 
 def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -> Study:

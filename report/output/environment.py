@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
-from report import formats
+from report.text import formats
 from report.paths import TEMPLATES
 
 

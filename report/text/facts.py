@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from report import formats
-from report.study import Study
+from report.text import formats
+from report.pages.study import Study
 
 
 def _fact(about: str):

@@ -9,7 +9,7 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 from urllib.parse import unquote, urlsplit
 
 from report.errors import one_line
-from report.writer import MARKER, read_marker
+from report.output.bundle import MARKER, read_marker
 
 DOWNLOAD = "downloads/submission.csv"
 LARGEST_FILE, LARGEST_SITE = 100_000_000, 1_000_000_000  # bytes; what GitHub Pages takes

@@ -8,8 +8,8 @@ from typing import List, Optional
 import numpy as np
 
 from digits.run import FIT, REFIT, Epoch, Run, finished_runs
-from report.drawings import Drawings
-from report.evaluation import Evaluation, evaluate
+from report.figures.drawings import Drawings
+from digits.evaluation import Evaluation, evaluate
 
 
 @dataclass(frozen=True)

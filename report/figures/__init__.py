@@ -1,0 +1,1 @@
+"""Charts, pictures and diagrams: what people would rather look at than read."""

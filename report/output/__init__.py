@@ -1,0 +1,1 @@
+"""The site as files: rendered, written whole or not at all, and checked."""
