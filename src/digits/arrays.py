@@ -65,7 +65,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 def write_group(path: Path, group) -> None:
     """Replaces the file, whole or not at all."""
-    write_arrays(path, vars(group))
+    write_arrays(path, {each.name: getattr(group, each.name) for each in fields(group)})
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:

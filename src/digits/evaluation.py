@@ -115,7 +115,7 @@ class Evaluation:
 
     def interval_of_score(self, test_rows: int) -> tuple[float, float]:
         """Where 95 of 100 scores on `test_rows` other rows fall: there chance plays a second time."""
-        return wilson(self.count - self.errors, self.count, test_rows)
+        return predictive(self.count - self.errors, self.count, test_rows)
 
     @cached_property
     def classes(self) -> list[ClassScore]:
@@ -199,15 +199,25 @@ def confusion_anchor(true: int, predicted: int) -> str:
     return f"true-{true}-predicted-{predicted}"
 
 
-def wilson(right: int, count: int, of_others: float = math.inf) -> tuple[float, float]:
-    """The 95 % interval of Wilson's score for a share; with `of_others`, that of the share among so
-    many other draws (both samples vary, so that their variances add up)."""
-    effective = 1 / (1 / count + 1 / of_others)
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of Wilson's score for a share."""
     share, square = right / count, Z95 ** 2
-    middle = share + square / (2 * effective)
-    reach = Z95 * math.sqrt(share * (1 - share) / effective + square / (4 * effective ** 2))
-    low, high = ((middle + side * reach) / (1 + square / effective) for side in (-1, 1))
+    middle = share + square / (2 * count)
+    reach = Z95 * math.sqrt(share * (1 - share) / count + square / (4 * count ** 2))
+    low, high = ((middle + side * reach) / (1 + square / count) for side in (-1, 1))
     return max(low, 0.0), min(high, 1.0)
+
+
+def predictive(right: int, count: int, others: int) -> tuple[float, float]:
+    """The central 95 % of the shares that `others` more draws may have: a beta-binomial distribution,
+    from Jeffreys' prior. It stays honest where few mistakes are expected among few draws."""
+    alpha, beta = right + 0.5, count - right + 0.5
+    hits = np.arange(others)
+    ratios = (others - hits) * (hits + alpha) / ((hits + 1) * (others - hits - 1 + beta))
+    logarithms = np.concatenate([[0], np.cumsum(np.log(ratios))])  # of P(hits) / P(0)
+    distribution = np.cumsum(np.exp(logarithms - logarithms.max()))
+    low, high = np.searchsorted(distribution / distribution[-1], [0.025, 0.975])
+    return float(low / others), float(high / others)
 
 
 def reliability(judged: Evaluation) -> tuple[list[Bin], float]:

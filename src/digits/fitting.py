@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras.backend as K
 import numpy as np
+from keras.layers import BatchNormalization
 
 from digits import callbacks, checkpoint, networks, optimizers
 from digits.arrays import read_arrays, write_arrays, write_group
@@ -44,7 +45,7 @@ def train(folder: Path, dataset: Path, recipe: Recipe, seed: int, insist: bool,
         file.write(model.to_json().encode() + b"\n")
 
     training = Training(folder, model, images, labels, rows, recipe, seed, len(test_images), insist, warnings)
-    if not (folder / AFTER_FIT).exists():
+    if not training.has_begun_refit:
         training.fit()
         write_arrays(folder / AFTER_FIT, {
             "validation": training.predict(images[rows.validation]),
@@ -94,6 +95,10 @@ class Training:
         """The same weights, and the optimizer as the fit left it, on the rows of the refit."""
         self._train(REFIT, self.recipe.refit.epochs, self.rows.refit_training, self.rows.refit_validation)
 
+    @property
+    def has_begun_refit(self) -> bool:
+        return self._finished(REFIT) > 0
+
     def predict(self, images: np.ndarray, told: bool = False) -> np.ndarray:
         """Probabilities, float32 (n, 10), of uint8 images (n, 28, 28): the mean over the views of
         each image that the recipe asks for."""
@@ -139,8 +144,12 @@ class Training:
 
     def _recompute_batch_statistics(self) -> None:
         """The moving averages of batch normalization are those of weights on the way to the
-        average. A pass over the training rows that leaves the weights alone makes them the
-        average's own (Izmailov et al. 2018, algorithm 1)."""
+        average. They start anew in a pass over the training rows that leaves the weights alone, and
+        become the average's own (Izmailov et al. 2018, algorithm 1)."""
+        for layer in self.model.layers:
+            if isinstance(layer, BatchNormalization):
+                for average in (layer.moving_mean, layer.moving_variance):
+                    K.set_value(average.share, 1.0)  # of the start: all of it, see plaidkeras.backend
         K.set_value(self.model.optimizer.lr, 0.0)
         batches = self._batches(FIT, self.rows.training)
         batches.epoch = self.recipe.epochs  # one that was not learned from

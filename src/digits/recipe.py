@@ -123,15 +123,14 @@ class Recipe(Record):
         Where only `epochs` is given, the refit keeps its proportion to the fit: a quick look at
         the whole is quick.
         """
-        if "epochs" in changes and "epochs" not in changes.get("refit", {}) and self.refit.epochs:
-            epochs = changes["epochs"]
-            if isinstance(epochs, int) and not isinstance(epochs, bool):
-                changes = merged(changes, {"refit": {
-                    "epochs": max(0, math.ceil(epochs * self.refit.epochs / self.epochs))}})
         try:
-            return Recipe.model_validate(merged(self.model_dump(), changes))
+            recipe = Recipe.model_validate(merged(self.model_dump(), changes))
         except ValidationError as error:
             raise RecipeError(_explain(error)) from None
+        if "epochs" in changes and self.refit.epochs and "epochs" not in changes.get("refit", {}):
+            return recipe.changed({"refit": {
+                "epochs": math.ceil(recipe.epochs * self.refit.epochs / self.epochs)}})
+        return recipe
 
 
 def merged(base: dict, changes: dict) -> dict:

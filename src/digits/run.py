@@ -357,6 +357,8 @@ class Member:
             found = read_group(Predictions, path, self._sizes)
             if not np.array_equal(found.validation_rows, self.rows.validation):
                 raise ValueError("its validation rows are not those of rows.npz")
+            if not np.isin(found.submitted_rows, found.validation_rows).all():
+                raise ValueError("its submitted rows are not among the validation rows")
             return found
 
     @cached_property

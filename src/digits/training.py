@@ -15,7 +15,7 @@ from typing import Callable
 import numpy as np
 from filelock import FileLock, Timeout
 
-from digits import data, evaluation, recipes, submission
+from digits import data, evaluation, recipes, submission, time_budget
 from digits.arrays import write_group
 from digits.files import atomic_write
 from digits.member import TrainingError, is_finished, kill_children, train_member
@@ -70,15 +70,17 @@ def train(location: Path | None, recipe_name: str | None, changes: dict, runs: P
     for remark in dataset.remarks:
         report(remark)
     recipe = recipes.named(recipe_name or ("quick" if sample else "best")).changed(changes)
-    plans = plan_members(dataset.train_labels, recipe)
     fingerprint = _fingerprint(dataset.facts, recipe)
     folder = Path(runs) / f"{dataset.facts.source}-{fingerprint[:10]}"
+    plans = plan_members(dataset.train_labels, recipe)
 
     with _only_training(folder):
         if not force and _is(FINISHED, folder, fingerprint):
             report(f"Already trained with this data and recipe: {folder}")
             return Run(folder)
         unfinished = folder.with_name(f"{folder.name}.unfinished")
+        if recipe.time_budget:
+            recipe = _within_budget(recipe, dataset, plans, unfinished, fingerprint, device, jobs, report)
         _prepare(unfinished, folder.name, dataset, recipe, plans, fingerprint, report)
         with _marked_if_failed(unfinished):
             stored = data.store(dataset, Path(runs))
@@ -103,10 +105,16 @@ def _only_training(folder: Path):
     except Timeout:
         raise TrainingError(f"{folder}: another training of this run is going on; wait for its end, or "
                             f"give this one another folder with --runs") from None
+    except OSError as error:
+        raise TrainingError(f"{folder}: cannot be written ({error.strerror or error}); free some space "
+                            f"there, or choose another folder with --runs") from None
 
 
 def _fingerprint(facts: DataFacts, recipe: Recipe) -> str:
-    parts = {"data": facts.fingerprint, "recipe": recipe.model_dump(), "code": CODE_VERSION}
+    numbers = recipe.model_dump()
+    if recipe.time_budget:  # which decides the epochs, on each machine others
+        del numbers["epochs"]
+    parts = {"data": facts.fingerprint, "recipe": numbers, "code": CODE_VERSION}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -117,6 +125,21 @@ def _is(status: str | None, folder: Path, fingerprint: str) -> bool:
     except RunError:
         return False
     return record.fingerprint == fingerprint and status in (None, record.status)
+
+
+def _within_budget(recipe: Recipe, dataset: data.Dataset, plans: list[MemberPlan], unfinished: Path,
+                   fingerprint: str, device: str | None, jobs: int, report: Report) -> Recipe:
+    """The recipe with as many epochs as fit into its time budget; an interrupted training keeps those
+    that were planned for it."""
+    if _is(None, unfinished, fingerprint):
+        return Run(unfinished).record.recipe
+    rows = len(plans[0].rows.training), len(plans[0].rows.validation), len(dataset.test_images)
+    report("Measuring the speed of this device")
+    plan = time_budget.plan_epochs(recipe, time_budget.measure(recipe, device), rows, len(plans), jobs)
+    members = f", {plan.in_turn} networks in turn" if plan.in_turn > 1 else ""
+    report(f"Plan for {recipe.time_budget:.0f} s: {plan.epochs} epochs of {plan.epoch_seconds:.1f} s and "
+           f"{plan.other_seconds:.0f} s for all else{members}; {plan.seconds:.0f} s in all")
+    return recipe.changed({"epochs": plan.epochs})
 
 
 def _prepare(folder: Path, run_id: str, dataset: data.Dataset, recipe: Recipe, plans: list[MemberPlan],
@@ -137,11 +160,10 @@ def _prepare(folder: Path, run_id: str, dataset: data.Dataset, recipe: Recipe, p
         write_group(folder / "data.npz", preview(dataset))
         write_group(folder / "augmentation.npz", preview_augmentation(dataset, recipe))
         write_record(folder / "run.json", record)
-    except OSError as error:
+    except OSError:
         if not resumed:
             shutil.rmtree(folder, ignore_errors=True)
-        raise TrainingError(f"{folder}: cannot be written ({error.strerror or error}); free some "
-                            f"space there, or choose another folder with --runs") from None
+        raise
 
 
 def _train_members(folder: Path, dataset: Path, recipe: Recipe, plans: list[MemberPlan],
@@ -216,7 +238,7 @@ class _Follower:
         self.folder, self.number, self.members = folder, number, members
         self.planned = {FIT: recipe.epochs, REFIT: recipe.refit.epochs}
         self.epochs_told = len(self._history())
-        self.device_told, self.progress_told = is_finished(folder), None
+        self.device_told, self.progress_told = is_finished(folder), read_progress(folder)
         self.resumed = 0 < self.epochs_told and not is_finished(folder)
 
     def news(self) -> list[str | MemberProgress]:
