@@ -24,6 +24,17 @@ BEST = Recipe(
     augmentation=Augmentation(rotation=10, zoom=0.1, shift=0.1, elastic=1.0),
     averaged_fraction=0.2, test_time_augmentation=9)
 
+# From the notebook to `best`, one change after the other; `report compare` trains them all.
+LADDER = (
+    ("The notebook's fit", {}),
+    ("Compact network", {"network": "compact"}),
+    ("AdamW, one cycle", {"optimizer": BEST.optimizer.model_dump(), "schedule": BEST.schedule.model_dump()}),
+    ("Rotation, zoom, shift", {"augmentation": BEST.augmentation.model_dump() | {"elastic": 0.0}}),
+    ("Elastic distortion", {"augmentation": BEST.augmentation.model_dump()}),
+    ("Averaged weights", {"averaged_fraction": BEST.averaged_fraction}),
+    ("Nine views of each image", {"test_time_augmentation": BEST.test_time_augmentation}),
+)
+
 RECIPES = {recipe.name: recipe for recipe in (BEST, NOTEBOOK, QUICK)}
 
 
@@ -32,3 +43,12 @@ def named(name: str) -> Recipe:
     if name not in RECIPES:
         raise RecipeError(f"there is no recipe {name[:60]!r}.{did_you_mean(name[:60], list(RECIPES))}")
     return RECIPES[name]
+
+
+def ladder(changes: dict) -> list[tuple[str, Recipe]]:
+    """The steps of LADDER, each with all changes before it, and then `changes`. Raises RecipeError."""
+    steps, recipe = [], NOTEBOOK.changed({"refit": {"epochs": 0}})
+    for number, (title, step) in enumerate(LADDER, start=1):
+        recipe = recipe.changed({**step, "name": f"step-{number}"})
+        steps.append((title, recipe.changed(changes)))
+    return steps
