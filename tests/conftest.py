@@ -1,6 +1,35 @@
 """Fixtures and options that several packages' tests share."""
 
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Examples are drawn the same way each time: few in every run of the tests, many in CI's slow tier,
+# by --hypothesis-profile thorough.
+settings.register_profile("quick", deadline=None, database=None, derandomize=True, max_examples=20,
+                          suppress_health_check=list(HealthCheck))
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=300)
+settings.load_profile("quick")
+
 
 def pytest_addoption(parser):
     parser.addoption("--refresh-golden", action="store_true",
                      help="write what the made run's site says as the golden site")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(3600))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Two processes share the tests, a file at a time. What trains stays in one of them: a training
+    takes all cores, and two at a time cost twice the work."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return "tests/digits" if file.startswith("tests/digits/") else file
+    return Scheduling(config, log)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from digits.data import PACKED, PIXELS, DataError, load
@@ -72,11 +72,8 @@ WRONG = st.one_of(
                      "1 2", "1_0", "٣", "１２", "=1+1", "<script>", "{{ 7 }}", "''", "-", "1;2",
                      "2020-01-01", "\0", "5\0", "1j", "'5'"]),
     TEXTS).map(str)
-CHEAP = settings(deadline=None, database=None, derandomize=True,
-                 suppress_health_check=list(HealthCheck))
 
 
-@settings(CHEAP, max_examples=250)
 @given(name=FILES, row=st.integers(1, 12), column=st.integers(0, 783), value=WRONG)
 @example("train.csv", 1, 0, "10")
 @example("train.csv", 12, 0, "-1")
@@ -91,7 +88,6 @@ def test_a_wrong_cell_is_named_by_its_row_and_column(good, folder, name, row, co
     assert "expected a whole number from 0 to" in message
 
 
-@settings(CHEAP, max_examples=60)
 @given(name=FILES, row=st.integers(1, 12), cells=st.integers(-784, 40).filter(bool))
 def test_a_row_of_another_length_is_named(good, folder, name, row, cells):
     row = min(row, ROWS[name])
@@ -107,7 +103,6 @@ def test_a_row_of_another_length_is_named(good, folder, name, row, cells):
         assert f"{name}: row {row} ends after {kept} of {len(COLUMNS[name])} values" in message
 
 
-@settings(CHEAP, max_examples=100)
 @given(name=FILES, column=st.integers(0, 783), other=st.integers(0, 783),
        fault=st.sampled_from(["renamed", "twice", "missing", "too many"]), text_=TEXTS)
 def test_a_wrong_header_is_named_by_its_column(good, folder, name, column, other, fault, text_):
@@ -128,7 +123,6 @@ def test_a_wrong_header_is_named_by_its_column(good, folder, name, column, other
     assert f"{name}: " in (message := refusal(folder)) and expected in message
 
 
-@settings(CHEAP, max_examples=100)
 @given(name=FILES, start=st.floats(0, 1), junk=st.binary(min_size=1, max_size=60))
 def test_bytes_of_something_else_are_refused_or_harmless(good, folder, name, start, junk):
     """Overwritten bytes may happen to be digits: then the file is a good one of other digits."""
@@ -151,7 +145,6 @@ def packed(good, kind: str) -> bytes:
     return whole.getvalue()
 
 
-@settings(CHEAP, max_examples=150)
 @given(kind=st.sampled_from(["gz", "zip"]), share=st.floats(0, 1, exclude_max=True),
        junk=st.binary(max_size=12))
 def test_a_damaged_archive_is_refused_or_harmless(good, folder, kind, share, junk):
@@ -174,11 +167,13 @@ def test_a_damaged_archive_is_refused_or_harmless(good, folder, kind, share, jun
 
 # Harmless, and accepted
 
-@settings(CHEAP, max_examples=30)
-@given(order=st.permutations(range(785)), from_1=st.booleans(), newline=st.sampled_from(
+@given(seed=st.integers(0, 10 ** 6), from_1=st.booleans(), newline=st.sampled_from(
     ["\n", "\r\n"]), quoted=st.booleans(), mark=st.booleans(), blank=st.integers(0, 3))
-def test_other_orders_names_and_line_ends_give_the_same_digits(good, folder, order, from_1, newline,
+def test_other_orders_names_and_line_ends_give_the_same_digits(good, folder, seed, from_1, newline,
                                                                 quoted, mark, blank):
+    order = list(range(785))
+    if seed:
+        np.random.RandomState(seed).shuffle(order)
     write(folder, good)
     before = load(folder, explicit=True)
     cells = [[line[place] for place in order] for line in good["train.csv"]]
@@ -226,15 +221,15 @@ def test_a_zip_with_a_password_is_refused(good, tmp_path):
     assert "without a password" in refusal(path)
 
 
-@pytest.mark.parametrize("content", [b"0" * 50_000_000, b"\n" * 300_000, b"0,\n" * 300_000,
-                                     b'"' + b"0\n" * 300_000, b"\0" * 50_000_000])
+@pytest.mark.parametrize("content", [b"0" * 50_000_000, b"\n" * 60_000, b"0,\n" * 60_000,
+                                     b'"' + b"0\n" * 60_000, b"\0" * 50_000_000])
 @pytest.mark.parametrize("with_header", [True, False])
 def test_a_zip_bomb_ends_in_a_message(good, tmp_path, monkeypatch, content, with_header):
     import tracemalloc
     header = ",".join(COLUMNS["train.csv"]).encode() + b"\n"
     path = zipped(tmp_path, ("train.csv", header * with_header + content),
                   ("test.csv", text(good["test.csv"])))
-    monkeypatch.setattr("digits.data.MAX_ROWS", 20_000)
+    monkeypatch.setattr("digits.data.MAX_ROWS", 4_000)
     tracemalloc.start()
     try:
         refusal(path)
