@@ -6,7 +6,7 @@ Each part is a frozen record whose fields can be set in report.toml, under [reci
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError
 
 from digits.records import Fraction, Name, Record, Seed, did_you_mean, explain, unknown_key
 
@@ -58,6 +58,12 @@ class Augmentation(Record):
         return any((self.rotation, self.zoom, self.shift, self.elastic))
 
 
+def _no_single_fold(folds: int) -> int:
+    if folds == 1:
+        raise ValueError("expected 0 (a hold-out) or at least 2 folds")
+    return folds
+
+
 class Validation(Record):
     """Which rows judge: a random `fraction` held out, or, with `folds`, each row once.
 
@@ -65,14 +71,8 @@ class Validation(Record):
     """
 
     fraction: Annotated[float, Field(gt=0, lt=1)] = 0.10
-    folds: Annotated[int, Field(ge=0, le=100)] = 0
+    folds: Annotated[int, Field(ge=0, le=100), AfterValidator(_no_single_fold)] = 0
     seed: Seed = 42
-
-    @model_validator(mode="after")
-    def _at_least_two_folds(self):
-        if self.folds == 1:
-            raise ValueError("expected 0 (a hold-out) or at least 2 folds")
-        return self
 
 
 class Refit(Record):
