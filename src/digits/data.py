@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
+from digits import ExpectedError
 from digits.arrays import write_arrays
 from digits.run import DataFacts
 
@@ -47,7 +48,7 @@ PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", 
 SAMPLE_TEST_ROWS, SAMPLE_SEED = 360, 42
 
 
-class DataError(Exception):
+class DataError(ExpectedError):
     """Data that cannot be used; the message names the file, what is wrong, and what to do."""
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from digits import checkpoint
+from digits import ExpectedError, checkpoint
 from digits.arrays import write_group
 from digits.progress import NAME as PROGRESS
 from digits.recipe import Recipe
@@ -29,7 +29,7 @@ _children: set[subprocess.Popen] = set()
 _turns = itertools.count()
 
 
-class TrainingError(Exception):
+class TrainingError(ExpectedError):
     """A training that did not come to its end; the message says why and what to do."""
 
 

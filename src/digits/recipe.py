@@ -8,13 +8,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 
+from digits import ExpectedError
 from digits.records import Fraction, Name, Record, Seed, did_you_mean, explain, unknown_key
 
 MAX_EPOCHS = 100_000  # years
 Epochs = Annotated[int, Field(ge=1, le=MAX_EPOCHS)]
 
 
-class RecipeError(ValueError):
+class RecipeError(ExpectedError):
     """A recipe that cannot be trained with; the message names the key and what it may be."""
 
 

@@ -38,6 +38,7 @@ from typing import Annotated, Iterator, Literal
 import numpy as np
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
+from digits import ExpectedError
 from digits.arrays import Spec, array, check, read_arrays, read_group, write_arrays, write_group
 from digits.files import atomic_write, read_bytes
 from digits.recipe import Recipe
@@ -52,7 +53,7 @@ MAX_ROWS = 1_000_000
 MAX_ACTIVATION_VALUES, MAX_WATCHED = 1_000_000, 10
 
 
-class RunError(Exception):
+class RunError(ExpectedError):
     """A run on disk that cannot be read; the message names the file and says what to do."""
 
 
