@@ -95,7 +95,9 @@ def shapes(count, rank):
 
 
 @pytest.mark.parametrize("shape", [
-    *shapes(4, 1), *shapes(8, 2), *shapes(8, 3), *shapes(8, 4), (1, 4099), (4099, 3), (3, 2053, 5)],
+    *shapes(2, 1), *shapes(2, 2), *shapes(2, 3), *shapes(2, 4), (1, 4099),
+    *(pytest.param(shape, marks=pytest.mark.slow) for shape in [
+        *shapes(2, 1), *shapes(6, 2), *shapes(6, 3), *shapes(6, 4), (4099, 3), (3, 2053, 5)])],
     ids=str)
 def test_a_tensor_of_any_shape_is_computed_whole(shape):
     array = random.standard_normal(shape)
@@ -128,7 +130,8 @@ def test_what_is_written_in_part_is_zero_elsewhere(aggregation):
     assert not found[50_001:].any()
 
 
-@pytest.mark.parametrize("channels", [33, 41, 48, 59])
+@pytest.mark.parametrize("channels", [
+    33, *(pytest.param(channels, marks=pytest.mark.slow) for channels in (41, 48, 59))])
 def test_nothing_is_written_where_a_tensor_is_padded_with_zeros(channels):
     x = K.variable(random.standard_normal((8, 45, 45, channels)))
     weights = K.variable(random.standard_normal((3, 3, channels, 8)))

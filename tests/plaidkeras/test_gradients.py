@@ -81,22 +81,6 @@ def test_dropout_works_in_training_only():
     assert 0.4 < (run([np.ones((64, 64)), 1])[0] == 0).mean() < 0.6
 
 
-def test_two_runs_of_one_seed_give_the_same_weights():
-    def train():
-        np.random.seed(5)
-        model = keras.Sequential([
-            keras.layers.Dense(16, activation="relu", input_shape=(8,)),
-            keras.layers.Dropout(0.3), keras.layers.BatchNormalization(),
-            keras.layers.Dense(3, activation="softmax")])
-        model.compile("adadelta", "categorical_crossentropy")
-        for _ in range(5):
-            model.train_on_batch(np.random.rand(16, 8), np.eye(3)[np.random.randint(0, 3, 16)])
-        return model.get_weights()
-
-    for first, second in zip(train(), train()):
-        np.testing.assert_array_equal(first, second)
-
-
 def stock_gradient_of(loss, variable):
     import plaidml.op
 
@@ -161,18 +145,18 @@ def test_a_tensor_times_itself():
 def convolutional(sides, channels, filters):
     model = keras.Sequential([
         keras.layers.Conv2D(filters, 3, activation="relu", input_shape=(*sides, channels)),
-        keras.layers.Conv2D(2, 2, padding="same"), keras.layers.GlobalAveragePooling2D(),
-        keras.layers.Dense(3)])
+        keras.layers.Conv2D(2, 2, padding="same"), keras.layers.GlobalAveragePooling2D()])
     model.compile("sgd", "mse")
     return model
 
 
-@pytest.mark.parametrize("channels, filters", [(1, 4), (2, 4), (2, 128)])
+@pytest.mark.parametrize("channels, filters", [
+    (2, 4), *(pytest.param(*sizes, marks=pytest.mark.slow) for sizes in [(1, 4), (2, 128)])])
 def test_images_of_unknown_size_train_as_those_of_a_known_size(channels, filters):
     known = convolutional((6, 8), channels, filters)
     unknown = convolutional((None, None), channels, filters)
     unknown.set_weights(known.get_weights())
-    images, wanted = np.random.rand(4, 6, 8, channels), np.random.rand(4, 3)
+    images, wanted = np.random.rand(4, 6, 8, channels), np.random.rand(4, 2)
     for model in (known, unknown):
         model.train_on_batch(images, wanted)
     for one, other in zip(known.get_weights(), unknown.get_weights()):

@@ -303,6 +303,7 @@ def test_regularizers_and_constraints():
            constrain=constrain)
 
 
+@pytest.mark.slow
 def test_one_dimensional_convolutions():
     x = kl.Input((12, 3))
     y = kl.Conv1D(4, 3, strides=2, padding="same", activation="relu", name="strided")(x)
