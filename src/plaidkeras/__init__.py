@@ -18,12 +18,14 @@ def install(device: str | None = None) -> Device:
 
     Call it before the first import of keras. `device` is a PlaidML device id such as
     "llvm_cpu.0"; without it PLAIDML_DEVICE_IDS decides, else a GPU is taken, else the CPU.
-    Returns the device with the reason for its choice. Raises DeviceError if it is not there, and
-    RuntimeError if keras was imported first. A second call changes nothing.
+    Returns the device with the reason for its choice. Raises DeviceError if it is not there, or
+    PlaidML is not, and RuntimeError if keras was imported first. A second call changes nothing.
     """
     from plaidkeras import allocator, compat, compiler_patches
-    from plaidkeras.device import CPU, choose, configure
+    from plaidkeras.device import CPU, choose, configure, why_no_plaidml
 
+    if absence := why_no_plaidml():
+        raise DeviceError("{}: {}".format(*absence))
     allocator.keep_freed_memory()
     configure()
     compat.restore_collections()

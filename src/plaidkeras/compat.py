@@ -120,7 +120,7 @@ def read_text_attributes() -> None:
         if isinstance(value, str):
             return value.encode()
         if isinstance(value, np.ndarray) and (value.dtype == object or not value.size):
-            return [text.encode() for text in value]  # NumPy 2 calls an empty array of texts one of floats
+            return [text.encode() for text in value]  # without any it is an array of floats
         return value
 
     class Group:

@@ -1,11 +1,14 @@
 """Which device PlaidML computes on: found, chosen and explained without a question asked."""
 
 import os
+import platform
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from plaidkeras import processor
 
 CPU = "llvm_cpu.0"
+WITH_BUILD = "x86_64", "AMD64"  # for Linux, macOS and Windows
 
 
 class DeviceError(Exception):
@@ -23,6 +26,17 @@ class Device:
 
     def __str__(self):
         return f"{self.id} ({self.description}): {self.reason}"
+
+
+def why_no_plaidml() -> tuple[str, str] | None:
+    """Why PlaidML cannot be imported, and what to do; None if it can."""
+    if find_spec("plaidml"):
+        return None
+    if platform.machine() in WITH_BUILD:
+        return "PlaidML is not installed", "pip install plaidml==0.7.0 plaidml-keras==0.7.0"
+    return (f"PlaidML has no build for {platform.machine()}, only for x86-64 Linux, macOS and "
+            "Windows", "use such a machine, or an x86-64 container: docker run --platform "
+                       "linux/amd64 ...")
 
 
 def configure() -> None:

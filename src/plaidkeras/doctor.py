@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 
+from plaidkeras.device import why_no_plaidml
+
 GOOD, BAD, NOTE = "ok", "FAULT", "note"
 PACKAGES = "plaidml", "plaidml-keras", "keras", "numpy"
 LEAST_OPENCL = [1, 2]
@@ -47,6 +49,9 @@ def examine(device: str | None = None) -> Iterator[Finding]:
     """Findings in the order in which they build on each other; `device`: try that one only."""
     yield Finding(GOOD, f"Python {platform.python_version()} on {platform.platform()}")
     yield from packages()
+    if absence := why_no_plaidml():
+        yield Finding(BAD, *absence)
+        return
     try:
         opencl = ask("plaidkeras.opencl")
     except ProbeFailed as failed:
@@ -129,8 +134,9 @@ def refusal(device: dict, of: dict, opencl: dict, plaidml: dict) -> Finding:
     if opencl["loader"] != opencl["opened_by_plaidml"]:
         return Finding(NOTE, f"{called} is hidden from PlaidML by the missing loader", "as above")
     if device["is_cpu"]:
-        return Finding(NOTE, f"{called} is an OpenCL device of type CPU, which PlaidML 0.7.0 "
-                             "refuses", f"nothing to mend: --device {plaidml['cpu']} computes on the same CPU")
+        return Finding(
+            NOTE, f"{called} is an OpenCL device of type CPU, which PlaidML 0.7.0 refuses",
+            f"nothing to mend: --device {plaidml['cpu']} computes on the same CPU")
     if device["version"] < LEAST_OPENCL:
         version = ".".join(map(str, device["version"]))
         return Finding(BAD, f"{called} has OpenCL {version}, PlaidML needs 1.2",

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import requirements
 
-from plaidkeras import doctor, opencl, processor
+import plaidkeras
+from plaidkeras import device, doctor, opencl, processor
 from plaidkeras.doctor import BAD, GOOD, NOTE, Finding
 
 CPU_PASSED = f"llvm_cpu.0 ({processor.described()}): self-test passed, "
@@ -193,8 +194,8 @@ def test_a_device_is_refused_for_the_first_condition_it_misses(changes, loader, 
     ({"vendor": "Intel", "name": "Intel HD Graphics 530"}, AMD, True)])
 def test_a_hardware_configuration_selects_by_name_vendor_or_platform(changes, platform,
                                                                      is_selected):
-    device = {**RADEON, **changes}
-    assert any(doctor.selects(each, device, platform)
+    gpu = {**RADEON, **changes}
+    assert any(doctor.selects(each, gpu, platform)
                for each in PLAIDML["selectors"]) is is_selected
 
 
@@ -211,6 +212,18 @@ def test_the_experimental_list_switched_off_is_a_fault():
     assert found == Finding(
         BAD, "PLAIDML_EXPERIMENTAL is switched off, which leaves only a few GPUs",
         "unset PLAIDML_EXPERIMENTAL, or set it to 1")
+
+
+@pytest.mark.parametrize("machine, says, mend", [
+    ("x86_64", "PlaidML is not installed", "pip install plaidml==0.7.0"),
+    ("arm64", "PlaidML has no build for arm64, only for x86-64", "an x86-64 container")])
+def test_without_plaidml_nothing_more_is_looked_at(monkeypatch, machine, says, mend):
+    monkeypatch.setattr(device, "find_spec", lambda name: None)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    *_, last = doctor.examine()
+    assert last.state == BAD and last.text.startswith(says) and mend in last.mend
+    with pytest.raises(device.DeviceError, match=f"^{says}"):
+        plaidkeras.install()
 
 
 def test_a_package_that_is_not_installed_is_a_fault(monkeypatch):
