@@ -46,13 +46,13 @@ class MemberProgress:
 Report = Callable[[str | MemberProgress], None]
 
 
-def train(location: Path | None, recipe_name: str | None, changes: dict, runs: Path, device: str | None,
+def train(location: Path | None, chosen: str | Recipe | None, changes: dict, runs: Path, device: str | None,
           force: bool, report: Report, insist: bool = False, jobs: int = 1, dask: str | None = None) -> Run:
     """The finished run of this data and recipe: an existing one, unless `force`, or a new one.
 
     location: a folder or zip file; None for the default folder and, if that holds no CSVs, the
-    bundled sample. recipe_name: None for `best`, of the sample for `quick`; changes: numbers of the
-    recipe, nested as in report.toml. runs: the folder of all runs. device: a PlaidML device id; None
+    bundled sample. chosen: a recipe or the name of one; None for `best`, of the sample for `quick`.
+    changes: numbers of the recipe, nested as in report.toml. runs: the folder of all runs. device: a PlaidML device id; None
     lets plaidkeras choose. report is called with lines for people and with MemberProgress. insist:
     finish a training that goes wrong. jobs: members trained at a time; dask: the address of a
     cluster's scheduler that trains them instead.
@@ -69,7 +69,9 @@ def train(location: Path | None, recipe_name: str | None, changes: dict, runs: P
                f"scikit-learn. Put Kaggle's train.csv and test.csv there for the real thing.")
     for remark in dataset.remarks:
         report(remark)
-    recipe = recipes.named(recipe_name or ("quick" if sample else "best")).changed(changes)
+    if not isinstance(chosen, Recipe):
+        chosen = recipes.named(chosen or ("quick" if sample else "best"))
+    recipe = chosen.changed(changes)
     fingerprint = _fingerprint(dataset.facts, recipe)
     folder = Path(runs) / f"{dataset.facts.source}-{fingerprint[:10]}"
     plans = plan_members(dataset.train_labels, recipe)

@@ -1,0 +1,72 @@
+"""`report compare`: recipes over several seeds, and which differences are more than noise."""
+
+import click
+
+from report.commands import options
+
+
+@click.command()
+@click.argument("recipes", nargs=-1, type=click.Choice(["best", "notebook", "quick"]))
+@click.option("--step", type=click.IntRange(2, 7), metavar="N",
+              help="Of the ladder only step N and the one before it.")
+@click.option("--seeds", type=click.IntRange(1, 100), default=3, metavar="N", show_default=True,
+              help="Networks of each recipe.")
+@click.option("--epochs", type=click.IntRange(1, 100_000), metavar="N", help="Epochs of each network.")
+@click.option("--data", type=options.PATH, metavar="DIR",
+              help="Folder or .zip with train.csv and test.csv.  [default: data]")
+@click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", show_default=True,
+              help="Networks trained at a time.")
+@click.option("--device", metavar="ID", help="PlaidML device, such as llvm_cpu.0.")
+@options.runs
+def compare(recipes, step, seeds, epochs, data, jobs, device, runs):
+    """Compare recipes: the mean and the spread over seeds, paired on the same rows.
+
+    Without names of recipes it climbs the ladder from the notebook's fit to `best`, one change after
+    the other. Finished runs are not trained again. The table is Markdown.
+
+    \b
+    Examples:
+      python -m report compare                     the whole ladder: hours on two cores
+      python -m report compare --epochs 5 --step 3
+      python -m report compare notebook best
+    """
+    from digits.recipes import ladder, named
+    from digits.training import train
+    from report.platforms import require_plaidml
+    from report.terminal import Terminal
+
+    require_plaidml()
+    changes = {"seeds": seeds, **({"epochs": epochs} if epochs else {})}
+    compared = [(name, named(name).changed(changes)) for name in recipes] or ladder(changes)
+    if step and not recipes:
+        compared = compared[step - 2:step]
+    finished = []
+    with Terminal() as terminal:
+        for title, recipe in compared:
+            terminal(f"{title}:")
+            finished.append((title, train(data, recipe, {}, runs, device, False, terminal, jobs=jobs)))
+    click.echo(table(finished))
+
+
+def table(finished: list) -> str:
+    """(title, Run) as a Markdown table; each is compared with the one before it."""
+    from digits.comparison import compare as paired_with
+    from digits.comparison import summarise
+    from report.text import formats
+
+    lines = ["| recipe | accuracy of one network | adds | McNemar's p | epochs | time of one | images/s |",
+             "| --- | --- | --- | --- | --- | --- | --- |"]
+    before = None
+    for title, run in finished:
+        summary = summarise(run)
+        spread = f" ± {100 * summary.spread:.2f}" if summary.spread is not None else ""
+        adds = p_value = ""
+        if before:
+            adds = f"{100 * (summary.mean - before.mean):+.2f}"
+            paired = paired_with(summary.judged, before.judged)
+            p_value = f"{paired.p_value:.2g}{', noise' if paired.is_noise else ''}" if paired else "other rows"
+        seconds = formats.duration(summary.seconds / len(run.members))
+        lines.append(f"| {title} | {formats.percent(summary.mean)}{spread} | {adds} | {p_value} | "
+                     f"{summary.epochs} | {seconds} | {summary.images_a_second:.0f} |")
+        before = summary
+    return "\n".join(lines)
