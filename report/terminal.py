@@ -1,66 +1,122 @@
-"""Shows the progress of a training in the terminal."""
+"""What a training and a build show in the terminal."""
 
-import sys
-from typing import TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+from digits.evaluation import Promise
+from digits.run import FIT, REFIT
+from report.errors import one_line
 from report.text import formats
 
-_STAGES = {"compile": "Compiling the network for the device", "fit": "Fit", "refit": "Refit",
-           "predict": "Predicting"}
+if TYPE_CHECKING:  # what reads data and draws is loaded by who does that
+    from digits.training import MemberProgress
+    from report.pages.study import Study
+
+STAGES = {"compile": "Compiling the network for the device", "fit": "Fit", "refit": "Refit",
+          "predict": "Predicting", "inspect": "Looking at what was learned"}
 
 
 class Terminal:
-    """Takes messages and `digits.launch.Progress`; writes one moving line, or a line an epoch.
+    """Takes lines and `digits.training.MemberProgress`: a bar a member with the time left, and a line
+    an epoch above them. A file or a pipe gets the lines alone."""
 
-    The moving line is for a terminal; a file or a pipe gets only what remains worth reading.
-    """
+    def __init__(self, console: Console | None = None):
+        self.console = console or Console(highlight=False)
+        self.bars = Progress(
+            TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[doing]}"),
+            console=self.console, transient=True, refresh_per_second=4, disable=not self.console.is_terminal)
+        self.tasks, self.stages = {}, {}
 
-    def __init__(self, stream: TextIO = sys.stdout):
-        self.stream = stream
-        self.moving = stream.isatty()
-        self.open_line = False
-        self.stage = None
+    def __enter__(self):
+        self.bars.start()
+        return self
 
-    def __call__(self, event) -> None:
+    def __exit__(self, *_):
+        self.bars.stop()
+
+    def __call__(self, event: "str | MemberProgress") -> None:
         if isinstance(event, str):
             self._line(event)
-        elif event.val_loss is not None:
-            self._line(describe(event))
-        elif self.moving:
-            self.stream.write(f"\r\x1b[K{describe(event)}")
-            self.stream.flush()
-            self.open_line = True
-        elif event.stage != self.stage and event.stage in ("compile", "predict"):
-            self._line(_STAGES[event.stage])
-        self.stage = getattr(event, "stage", self.stage)
-
-    def close(self) -> None:
-        """End a line that is still moving, so that what follows starts on its own."""
-        if self.open_line:
-            self.stream.write("\n")
-            self.open_line = False
+            return
+        stage = event.progress.stage
+        if event.epoch:
+            self._line(f"{_member(event)}{_where(event)}: {_numbers(event)}")
+        elif stage != self.stages.get(event.member) and stage not in (FIT, REFIT):
+            self._line(f"{_member(event)}{STAGES[stage]}")
+        self.stages[event.member] = stage
+        self._move_bar(event)
 
     def _line(self, text: str) -> None:
-        self.stream.write(("\r\x1b[K" if self.open_line else "") + text + "\n")
-        self.stream.flush()
-        self.open_line = False
+        self.console.print(Text(one_line(text)), soft_wrap=True)
+
+    def _move_bar(self, event: "MemberProgress") -> None:
+        if event.member not in self.tasks:
+            self.tasks[event.member] = self.bars.add_task("", doing="")
+        now = event.progress
+        epochs_done = now.epoch if event.epoch else now.epoch - 1
+        left = "" if now.seconds_left is None else f"{formats.duration(now.seconds_left)} left"
+        self.bars.update(
+            self.tasks[event.member], description=f"{_member(event)}{_where(event)}", doing=left,
+            total=now.epochs, completed=epochs_done + now.batch / (now.batches or 1))
 
 
-def describe(event) -> str:
-    """One line: "Fit, epoch 3 of 20, batch 120 of 296: loss 0.0812, accuracy 97.51%, ..."."""
-    where = [_STAGES[event.stage]]
-    if event.stage in ("fit", "refit"):
-        where.append(f"epoch {event.epoch} of {event.epochs}")
-    if event.batches and event.val_loss is None:
-        where.append(f"batch {event.batch} of {event.batches}")
-    numbers = []
-    if event.loss is not None:
-        numbers.append(f"loss {event.loss:.4f}")
-    if event.acc is not None:
-        numbers.append(f"accuracy {formats.percent(event.acc)}")
-    if event.val_loss is not None:
-        numbers.append(f"validation loss {event.val_loss:.4f}")
-        numbers.append(f"validation accuracy {formats.percent(event.val_acc)}")
-    if event.seconds_left is not None:
-        numbers.append(f"{formats.duration(event.seconds_left)} left")
-    return ", ".join(where) + (": " + ", ".join(numbers) if numbers else "")
+def summarise(study: "Study", output: Path) -> None:
+    """Says how good the submission is, where the site is, and how to look at it."""
+    console = Console(highlight=False)
+    promise = study.promise
+    expected = promise.expected
+    low, high = map(formats.percent, expected.interval)
+    lines = [
+        ("Accuracy", f"{formats.percent(expected.accuracy)} (95% interval: {low} to {high}; "
+                     f"{formats.plural(expected.errors, 'mistake')} in "
+                     f"{formats.plural(expected.count, 'digit')} never learned from)"),
+        ("Judged", _judged(promise, len(study.run.members))),
+        ("Submission", study.run.submission),
+        ("Site", output / "index.html")]
+    if promise.refit_made_it_worse:
+        lines.insert(2, ("Warning", f"the refit made the network worse: the loss on these digits rose "
+                                    f"from {formats.decimal(promise.before.loss)} to "
+                                    f"{formats.decimal(promise.after.loss)}. --refit-epochs 0 submits "
+                                    "the network that was judged."))
+    for label, text in lines:
+        console.print(Text.assemble((f"{label}:", "bold"), f" {one_line(str(text))}"), soft_wrap=True)
+    where = "" if output == Path("site") else f" --output {output}"
+    console.print(Text(one_line(f"Open that file in a browser, or run: python -m report serve{where}")),
+                  soft_wrap=True)
+
+
+def _judged(promise: Promise, members: int) -> str:
+    networks = "the network" if members == 1 else f"the mean of {members} networks"
+    if promise.kind == "same":
+        return f"{networks}, which also made the submission."
+    if promise.kind == "folds":
+        return ("each digit by the networks that had not learned from it; the submission is the mean of "
+                f"all {members}, which is as good or better.")
+    if promise.after:
+        return (f"{networks} after the refit, which also made the submission. Before it, these digits "
+                f"had {formats.percent(promise.before.accuracy)}, and all "
+                f"{formats.number(promise.judged.count)} validation digits "
+                f"{formats.percent(promise.judged.accuracy)}.")
+    return (f"{networks} after the fit; the submission was made after a refit, and no digit is left "
+            "that could judge that.")
+
+
+def _member(event: "MemberProgress") -> str:
+    return "" if event.members == 1 else f"Network {event.number} of {event.members}: "
+
+
+def _where(event: "MemberProgress") -> str:
+    stage, now = event.progress.stage, event.progress
+    return STAGES[stage] + (f", epoch {now.epoch} of {now.epochs}" if stage in (FIT, REFIT) else "")
+
+
+def _numbers(event: "MemberProgress") -> str:
+    """"loss 0.0812, accuracy 97.51%, ..." of a finished epoch."""
+    epoch, left = event.epoch, event.progress.seconds_left
+    return (f"loss {epoch.loss:.4f}, accuracy {formats.percent(epoch.acc)}, "
+            f"validation loss {epoch.val_loss:.4f}, validation accuracy {formats.percent(epoch.val_acc)}"
+            + ("" if left is None else f", {formats.duration(left)} left"))
