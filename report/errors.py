@@ -1,20 +1,12 @@
-"""Errors that are messages for people: they name the file, key or device and say what to do."""
+"""What this package raises on purpose, and how a message is shown."""
+
+import errno
+
+from digits import ExpectedError
 
 
-class ReportError(Exception):
-    """The root of what this package raises on purpose. The message stands alone."""
-
-
-def errors_for_people() -> tuple:
-    """The error classes of others whose messages can be read without a traceback.
-
-    A function, so that the command line loads `digits` only once something has gone wrong.
-    """
-    from digits.data import DataError
-    from digits.launch import TrainingError
-    from digits.recipe import RecipeError
-    from digits.run import RunError
-    return DataError, RecipeError, RunError, TrainingError, OSError
+class ReportError(ExpectedError):
+    """The message stands alone: it names the file, key or device and says what to do next."""
 
 
 def one_line(text: str, most: int = 2_000) -> str:
@@ -25,10 +17,11 @@ def one_line(text: str, most: int = 2_000) -> str:
     return shown if len(shown) <= most else f"{shown[:most - 500]} ... {shown[-490:]}"
 
 
-def did_you_mean(word: str, known) -> str:
-    """" Did you mean 'epochs'?" where a known word is close, else a list of the known ones."""
-    from difflib import get_close_matches
-    close = get_close_matches(word, known, n=1)
-    if close:
-        return f" Did you mean '{close[0]}'?"
-    return f" Known are: {', '.join(known)}."
+def message(error: Exception) -> str:
+    """One line for an expected failure: an ExpectedError or an OSError."""
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}."
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        text = f"{error.strerror}. Free space where this command writes, or name another folder."
+    return f"error: {one_line(text)}"

@@ -1,109 +1,51 @@
 """`report publish`: the site onto a branch that GitHub Pages serves."""
 
-import hashlib
-import io
-import json
-import re
-import subprocess
-import zipfile
-from pathlib import Path
-from typing import Dict
+import click
 
-from ghp_import import GhpError, ghp_import
-
-from report.output import sources
-from report.commands.check import check
+from report.commands import options
+from report.commands.check import refuse_faults
 from report.errors import ReportError
-from report.output.site_check import MAY_BE_ADDED
-from report.output.bundle import MARKER, read_marker
 
 
-def run(options) -> None:
-    branch = _git("check-ref-format", "--branch", options.branch,
-                  mend="Choose another name with --branch")
-    _refuse_stale(options.output, options.runs, options.notes)
-    shown = check(options.output, options.runs)
-    if shown.record.data.source == "sample" and not options.sample:
-        raise ReportError(f"{options.output}: shows the bundled sample, not Kaggle's data. Publish "
-                          "it all the same with --sample")
-    if shown.record.warnings and not options.insist:
-        raise ReportError(f"{options.output}: shows a training that went wrong "
-                          f"({shown.record.warnings[0]}). Publish it all the same with --insist")
-    address = _git("remote", "get-url", options.remote)
-    _refuse_foreign_branch(options.remote, branch, options.output)
-    try:
-        ghp_import(str(options.output), remote=options.remote, branch=branch, push=True,
-                   mesg=f"The report of {shown.record.id}", nojekyll=True)
-    except (GhpError, subprocess.CalledProcessError, OSError) as error:
-        raise ReportError(f"{options.remote}: would not take the branch {branch}: {error}. "
-                          "Fetch it and look at what others pushed there.") from None
-    print(f"Published on the branch {branch} of {address}")
-    print(f"Its address: {pages_address(address)}")
+@click.command()
+@options.output
+@options.runs
+@options.config
+@options.notes
+@click.option("--remote", default="origin", metavar="NAME", show_default=True, help="The git remote.")
+@click.option("--branch", default="gh-pages", metavar="NAME", show_default=True, help="The branch.")
+@click.option("--sample", is_flag=True, help="Publish a site of the bundled sample.")
+@click.option("--insist", is_flag=True, help="Publish a site of a training that went wrong.")
+def publish(output, runs, config, notes, remote, branch, sample, insist):
+    """Put the site on the branch that GitHub Pages serves.
 
+    Checks the site, commits it to a branch of its own and pushes that, with ghp-import. Your
+    working tree and your other branches are left alone.
 
-def _refuse_stale(site: Path, runs: Path, notes: Path) -> None:
+    \b
+    Examples:
+      python -m report publish
+      python -m report publish --sample          though it shows the bundled sample
+    """
     from digits.run import latest
-    made, newest = read_marker(site)["made_from"], latest(runs)
-    for name, present, what in (
-            ("run", newest.record.fingerprint, f"the run {newest.record.id} is newer"),
-            ("sources", sources.fingerprint(), "this program has changed since"),
-            ("notes", sources.of_notes(notes), f"the texts in {notes}/ have changed since")):
-        if made.get(name) != present:
-            raise ReportError(f"{site}: is stale: {what}. Write it anew with: python -m report "
-                              "render")
+    from report import settings
+    from report.output import publication
+    from report.output.site_check import shown_run
 
-
-def _refuse_foreign_branch(remote: str, branch: str, site: Path) -> None:
-    """A branch that others have changed is not written over: all in it must be what was published,
-    or be in the site."""
-    if _git("branch", "--show-current") == branch:
-        raise ReportError(f"{branch}: is checked out here, so publishing would change your files. "
-                          "Check another branch out, with: git checkout -")
-    if not _git("ls-remote", "--heads", remote, f"refs/heads/{branch}"):
-        return
-    _git("fetch", "--quiet", remote, f"+refs/heads/{branch}:refs/remotes/{remote}/{branch}")
-    files = _files_of(f"refs/remotes/{remote}/{branch}")
-    try:
-        published = {**json.loads(files.pop(MARKER))["files"]}
-    except (KeyError, TypeError, ValueError, RecursionError):
-        raise ReportError(f"{remote}: its branch {branch} holds something else than a site of this "
-                          f"program (no valid {MARKER}). Delete it there, or choose another with "
-                          "--branch") from None
-    for name, content in sorted(files.items()):
-        if name not in published and not (site / name).is_file():
-            mend = "Delete it there"
-            if name in MAY_BE_ADDED:
-                mend = f"Copy it to {site}/, where it is kept, or delete it there"
-            raise ReportError(f"{remote}: somebody has added {name} to its branch {branch}. {mend}")
-        if name in published and hashlib.sha256(content).hexdigest() != published[name]:
-            raise ReportError(f"{remote}: somebody has changed {name} on its branch {branch}. Take "
-                              "what you need of it and delete the branch there, or choose another "
-                              "with --branch")
-
-
-def _files_of(ref: str) -> Dict[str, bytes]:
-    archive = subprocess.run(["git", "archive", "--format=zip", ref], stdout=subprocess.PIPE, check=True)
-    with zipfile.ZipFile(io.BytesIO(archive.stdout)) as files:
-        return {name: files.read(name) for name in files.namelist() if not name.endswith("/")}
-
-
-def pages_address(remote: str) -> str:
-    """Where GitHub Pages serves a remote; of other hosts only they can tell."""
-    github = re.search(r"github\.com[:/]([^/]+)/(.+?)(?:\.git)?/?$", remote)
-    if not github:
-        return "see the settings of the host's pages"
-    owner, name = github[1].lower(), github[2]
-    return f"https://{owner}.github.io/" + ("" if name.lower() == f"{owner}.github.io" else f"{name}/")
-
-
-def _git(*arguments: str, mend: str = "Is this a git repository with a remote? Add one with: "
-                                      "git remote add origin ADDRESS") -> str:
-    try:
-        done = subprocess.run(["git", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              encoding="utf-8", errors="replace", check=True)
-    except FileNotFoundError:
-        raise ReportError("git is not installed; publishing needs it.") from None
-    except subprocess.CalledProcessError as error:
-        why = (error.stderr.strip().splitlines() or ["no word why"])[-1]
-        raise ReportError(f"git {' '.join(arguments)}: {why}. {mend}") from None
-    return done.stdout.strip()
+    branch = publication.branch_name(branch)
+    run = shown_run(output, runs)
+    publication.refuse_stale(output, run, notes, settings.load(config).report)
+    refuse_faults(output, run)
+    if run.record.data.source == "sample" and not sample:
+        raise ReportError(f"{output}: shows the bundled sample, not Kaggle's data. Publish it all the "
+                          "same with --sample")
+    warnings = [warning for member in run.members for warning in member.record.warnings]
+    if warnings and not insist:
+        raise ReportError(f"{output}: shows a training that went wrong ({warnings[0]}). Publish it "
+                          "all the same with --insist")
+    newest = latest(runs).record.id
+    if newest != run.record.id:
+        click.echo(f"This is the site of {run.record.id}; the run {newest} is newer.")
+    address = publication.publish(output, remote, branch, f"The report of {run.record.id}")
+    click.echo(f"Published on the branch {branch} of {address}")
+    click.echo(f"Its address: {publication.pages_address(address)}")

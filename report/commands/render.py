@@ -2,47 +2,50 @@
 
 from pathlib import Path
 
-from report import settings
-from report.text import formats
+import click
+
+from report.commands import options
 from report.errors import ReportError
-from report.output.render import render
-from report.pages.study import Study
-from report.output.bundle import files_of_earlier_build
 
 
-def run(options) -> None:
-    config, shown = settings.load(options.config), _run(options)
-    files_of_earlier_build(options.output)  # a foreign folder is refused before anything is drawn
-    study = render(shown, options.output, options.notes, config.report)
-    summarise(study, options.output)
+@click.command()
+@click.option("--run", "name", metavar="ID_OR_FOLDER",
+              help="The run to show.  [default: the newest finished one]")
+@options.config
+@options.runs
+@options.output
+@options.notes
+def render(name, config, runs, output, notes):
+    """Write the site of a finished run.
+
+    Neither trains nor reads the data; takes seconds.
+
+    \b
+    Examples:
+      python -m report render                    the newest finished run
+      python -m report render --run runs/kaggle-1f3a2b --output docs
+    """
+    from report import settings
+    from report.output.bundle import files_of_earlier_build
+    from report.output.render import render
+    from report.terminal import summarise
+
+    settings, run = settings.load(config), find(name, runs)
+    files_of_earlier_build(output)  # a foreign folder is refused before anything is drawn
+    summarise(render(run, output, notes, settings.report), output)
 
 
-def _run(options):
-    from digits.run import Run, latest
-    if options.run is None:
-        return latest(options.runs)
-    for folder in (options.runs / options.run, Path(options.run)):
+def find(name: str | None, runs: Path):
+    """The run of this id or in this folder, else the newest. Raises ReportError, RunError."""
+    from digits.run import FINISHED, Run, latest
+    if name is None:
+        return latest(runs)
+    for folder in (runs / name, Path(name)):
         if (folder / "run.json").is_file():
-            return _finished(Run(folder))
-    raise ReportError(f"--run {options.run}: neither a run in {options.runs}/ nor the folder of one "
-                      "(there is no run.json).")
-
-
-def _finished(run):
-    from digits.run import FINISHED
-    if run.record.status != FINISHED:
-        raise ReportError(f"{run.folder}: this run is not finished but {run.record.status}. "
-                          "Train again with: python -m report train")
-    return run
-
-
-def summarise(study: Study, output: Path) -> None:
-    """Say how good the network is, where the site is, and how to look at it."""
-    judged = study.evaluation
-    print(f"Accuracy: {formats.percent(judged.accuracy)} "
-          f"({formats.plural(judged.errors, 'mistake')} in {formats.number(judged.count)} "
-          "digits that it had never seen)")
-    print(f"Submission: {study.run.submission}")
-    print(f"Site: {output / 'index.html'}")
-    where = "" if output == Path("site") else f" --output {output}"
-    print(f"Open that file in a browser, or run: python -m report serve{where}")
+            run = Run(folder)
+            if run.record.status != FINISHED:
+                raise ReportError(f"{folder}: this run is not finished but {run.record.status}. "
+                                  "Train again with: python -m report train")
+            return run
+    raise ReportError(f"--run {name}: neither a run in {runs}/ nor the folder of one (there is no "
+                      "run.json).")

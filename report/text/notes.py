@@ -13,11 +13,12 @@ from jinja2.sandbox import SandboxedEnvironment
 from markdown import Markdown
 from markupsafe import Markup
 
-from report.errors import ReportError, did_you_mean
-from report.files import content
-from report.text.facts import Facts
+from digits.files import read_bytes
+from digits.records import did_you_mean
+from report.errors import ReportError
+from report.output import links
 from report.paths import BUILT_IN_NOTES
-from report.output.site_check import Markup as Parsed
+from report.text.facts import Facts
 
 # A page's text has a thousand characters. Markdown takes the square of these in time: seconds.
 LONGEST, BRACKETS = 20_000, 500
@@ -41,9 +42,11 @@ def render(name: str, facts: Facts, folder: Path) -> Markup:
         _refuse_misspelt(name, folder)
         path = BUILT_IN_NOTES / f"{name}.md"
     try:
-        text = content(path).decode("utf-8-sig")
+        text = read_bytes(path.resolve()).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ReportError(f"{path}: not UTF-8 text. Save it as UTF-8.") from None
+    except ValueError as error:
+        raise ReportError(f"{path}: {error}.") from None
     _refuse_too_long(text, path)
     for number, line in enumerate(text.split("\n"), start=1):
         _refuse_hidden(line, f"{path}, line {number}")
@@ -55,7 +58,7 @@ def render(name: str, facts: Facts, folder: Path) -> Markup:
     except RecursionError:
         raise ReportError(f"{path}: lists or quotes in it are nested too deep.") from None
     html = html.translate({2: None, 3: None})  # Markdown's own marks, left in what it cannot read
-    for reference in Parsed(html).references:
+    for reference in links.Markup(html).references:
         if reference.fault:
             raise ReportError(f"{path}: {reference.fault}.")
     return Markup(html)
