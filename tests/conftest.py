@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 # by --hypothesis-profile thorough.
 settings.register_profile("quick", deadline=None, database=None, derandomize=True, max_examples=20,
                           suppress_health_check=list(HealthCheck))
-settings.register_profile("thorough", settings.get_profile("quick"), max_examples=300)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=400)
 settings.load_profile("quick")
 
 
@@ -31,5 +31,6 @@ def pytest_xdist_make_scheduler(config, log):
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid):
             file = super()._split_scope(nodeid)
-            return "tests/digits" if file.startswith("tests/digits/") else file
+            trains = file.startswith("tests/digits/") and "data" not in file
+            return "tests/digits" if trains else file
     return Scheduling(config, log)
