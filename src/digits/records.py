@@ -55,6 +55,17 @@ def explain(error: ValidationError) -> str:
     return f"{key} is {found!r}; {_expected(first)}"
 
 
+def complete(record: Record, place: str = "") -> Record:
+    """The record, if every key of it was given: one that is missing is never filled with today's
+    default. Raises ValueError."""
+    for name in type(record).model_fields:
+        if name not in record.model_fields_set:
+            raise ValueError(f"{place}{name} is missing")
+        if isinstance(getattr(record, name), Record):
+            complete(getattr(record, name), f"{place}{name}.")
+    return record
+
+
 def unknown_key(error: ValidationError) -> tuple[str, ...] | None:
     """The place of a key that its record does not have, if that is what is wrong first."""
     first = error.errors()[0]

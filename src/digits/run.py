@@ -43,7 +43,7 @@ from digits.arrays import Spec, array, check, read_arrays, read_group, write_arr
 from digits.files import atomic_write, read_bytes
 from digits.recipe import Recipe
 from digits.records import (MAX_ENTRIES, Count, Fraction, Loss, Name, Record, Seconds, Seed, Text,
-                            explain, printable)
+                            complete, explain, printable)
 
 SCHEMA = 2
 TRAINING, FINISHED, FAILED = "training", "finished", "failed"
@@ -256,7 +256,7 @@ class Run:
             if version != SCHEMA:
                 raise RunError(f"{path}: written by another version of this program (schema {version}, "
                                f"expected {SCHEMA}). Train anew with: python -m report build")
-            return RunRecord.model_validate_json(content)
+            return complete(RunRecord.model_validate_json(content))
 
     @cached_property
     def members(self) -> list["Member"]:
@@ -303,6 +303,9 @@ class Run:
             raise RunError(f"{self.folder / 'run.json'}: damaged (finished without a time)")
         for member in self.members:
             member.read()
+            if member.record.status != FINISHED and self.record.status == FINISHED:
+                raise RunError(f"{member.folder / 'member.json'}: damaged (it is not finished); delete the run "
+                               "and train again")
 
     @property
     def _sizes(self) -> dict[str, int]:
@@ -324,7 +327,7 @@ class Member:
     @cached_property
     def record(self) -> MemberRecord:
         with _reading(self.folder / "member.json") as path:
-            return MemberRecord.model_validate_json(read_bytes(path))
+            return complete(MemberRecord.model_validate_json(read_bytes(path)))
 
     @cached_property
     def rows(self) -> MemberRows:
@@ -343,6 +346,8 @@ class Member:
         with _reading(self.folder / "model.json") as path:
             layers = TypeAdapter(Annotated[list[Layer], Field(min_length=1, max_length=MAX_ENTRIES)]) \
                 .validate_json(read_bytes(path))
+            for layer in layers:
+                complete(layer)
             if not sum(layer.parameters for layer in layers):
                 raise ValueError("no layer has parameters")
             return layers
