@@ -1,15 +1,17 @@
+"""A site comes into its folder whole, or stays as it was."""
+
 import json
+import os
 import resource
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from report.errors import ReportError
-from report.output.bundle import MARKER, Bundle, only_build
+from report.output.bundle import MARKER, Bundle, files_of_earlier_build, read_marker
 
 
 def bundle(**files) -> Bundle:
@@ -58,8 +60,8 @@ def test_a_folder_that_is_no_site_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(ReportError, match="not empty .* left alone"):
         bundle(index="one").write(tmp_path)
-    with pytest.raises(ReportError, match="not empty .* left alone"), only_build(tmp_path):
-        pytest.fail("trained for a site that cannot be written")
+    with pytest.raises(ReportError, match="not empty .* left alone"):
+        files_of_earlier_build(tmp_path)  # which `build` asks before it trains
     assert names(tmp_path) == ["thesis.tex"]
 
 
@@ -85,13 +87,10 @@ def test_the_last_good_site_survives_a_crash_while_writing(tmp_path, monkeypatch
     assert (tmp_path / "site" / "index.html").read_text() == "one"
 
 
-@pytest.mark.parametrize("already", [False, True])
-def test_a_full_disk_is_named_and_not_kept_full(tmp_path, already):
+def test_a_full_disk_is_named_and_the_last_good_site_stays(tmp_path):
     """A limit on the size of files stands for it."""
     site = tmp_path / "site"
-    if already:
-        bundle(index="one").write(site)
-    (tmp_path / ".site.drawings").mkdir()
+    bundle(index="one").write(site)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
     try:
@@ -99,8 +98,7 @@ def test_a_full_disk_is_named_and_not_kept_full(tmp_path, already):
             bundle(index="x" * 100_000).write(site)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    # The drawings of a site that is there serve its next build.
-    assert names(tmp_path) == ([".site.drawings", "site"] if already else [])
+    assert names(tmp_path) == ["site"] and (site / "index.html").read_text() == "one"
 
 
 def test_where_nothing_can_be_written_no_other_build_is_blamed():
@@ -108,31 +106,50 @@ def test_where_nothing_can_be_written_no_other_build_is_blamed():
         bundle(index="one").write(Path("/proc/x"))
 
 
-def test_a_build_stopped_between_the_two_renames_is_mended(tmp_path):
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_ctrl_c_before_either_rename_leaves_the_last_good_site(tmp_path, monkeypatch, number):
     bundle(index="one").write(tmp_path / "site")
-    (tmp_path / "site" / "CNAME").write_text("digits.example.org")
-    (tmp_path / "site").rename(tmp_path / ".site.previous")
-    bundle(index="two").write(tmp_path / "site")
-    assert names(tmp_path / "site") == ["CNAME", MARKER, "index.html"]
+    rename, renames = Path.rename, []
+
+    def interrupted(path, target):
+        renames.append(path)
+        if len(renames) == number:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bundle(index="two").write(tmp_path / "site")
     assert names(tmp_path) == ["site"]
+    assert (tmp_path / "site" / "index.html").read_text() == "one"
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can exchange folders")
-def test_there_is_a_whole_site_at_every_moment_of_a_build(tmp_path):
-    """Somebody who looks all the time sees the old site or the new one, never none."""
-    seen, done = set(), threading.Event()
+KILLED_BETWEEN_THE_RENAMES = """
+import os, sys
+from pathlib import Path
+from report.output.bundle import Bundle
+rename = Path.rename
+Path.rename = lambda path, to: rename(path, to) if path.name == "site" else os.kill(os.getpid(), 9)
+made = Bundle()
+made.add("index.html", "two")
+made.write(Path(sys.argv[1]))
+"""
 
-    def look():
-        while not done.is_set():
-            seen.add((tmp_path / "site").exists())
-    bundle(page="old").write(tmp_path / "site")
-    looking = threading.Thread(target=look)
-    looking.start()
-    for build in range(50):
-        bundle(page=str(build)).write(tmp_path / "site")
-    done.set()
-    looking.join()
-    assert seen == {True}
+
+@pytest.mark.parametrize("look", [read_marker, files_of_earlier_build,
+                                  lambda site: bundle(index="one").write(site)])
+def test_whoever_looks_first_after_a_kill_between_the_renames_finds_the_last_good_site(tmp_path, look):
+    site = tmp_path / "site"
+    bundle(index="one").write(site)
+    (site / "CNAME").write_text("digits.example.org")
+    killed = subprocess.run([sys.executable, "-c", KILLED_BETWEEN_THE_RENAMES, str(site)], env={
+        **os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    assert killed.returncode == -9 and not site.exists()
+    look(site)
+    assert names(site) == ["CNAME", MARKER, "index.html"]
+    assert (site / "index.html").read_text() == "one"
+    bundle(index="two").write(site)  # the lock of the killed build holds nobody up
+    assert names(tmp_path) == ["site"]
 
 
 def test_two_builds_do_not_write_one_site_at_once(tmp_path):
@@ -149,23 +166,3 @@ def test_a_link_in_the_site_stays_one(tmp_path):
     (site / "way-out").symlink_to(tmp_path / "secret.txt")
     bundle(index="two").write(site)
     assert (site / "way-out").is_symlink()
-
-
-def test_a_second_build_says_so_and_leaves(tmp_path):
-    with only_build(tmp_path / "site"):
-        bundle(index="one").write(tmp_path / "site")  # which a render may do meanwhile
-        with pytest.raises(ReportError, match="another build of this site is going on; wait"):
-            with only_build(tmp_path / "site"):
-                pass
-    with only_build(tmp_path / "site"):
-        pass
-    assert names(tmp_path) == ["site"]
-
-
-def test_the_lock_of_a_build_that_was_killed_holds_nobody_up(tmp_path):
-    code = (f"import os\nfrom pathlib import Path\nfrom report.output.bundle import only_build\n"
-            f"with only_build(Path({str(tmp_path / 'site')!r})): os.kill(os.getpid(), 9)")
-    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
-    assert names(tmp_path) == [".site.building"]
-    with only_build(tmp_path / "site"):
-        pass
