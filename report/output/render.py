@@ -1,21 +1,21 @@
 """A finished run in, a site out."""
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import List
 
 from digits.run import Run
-from report import contexts
 from report.figures import cards
 from report.output import sources
-from report.text import notes
+from report.output.bundle import Bundle
 from report.output.environment import environment
-from report.text.facts import facts
+from report.output.links import refuse_dead_links
 from report.pages import NOT_FOUND, Plan, pages_of
+from report.pages.shared import Page, Site
+from report.pages.study import Study, study
 from report.paths import ASSETS
 from report.settings import SiteSettings
-from report.pages.study import Study, study
-from report.output.bundle import Bundle
+from report.text import notes
+from report.text.facts import facts
 
 
 def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -> Study:
@@ -26,34 +26,31 @@ def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -
     studied = study(run, output.resolve().with_name(f".{output.resolve().name}.drawings"))
     plans = [*pages_of(studied), NOT_FOUND]
     pages = _pages(plans, studied, notes_folder)
-    site = _site(settings, studied, pages[:-1])
-    bundle = Bundle({"run": run.record.fingerprint, "sources": sources.fingerprint(),
-                     "notes": sources.of_notes(notes_folder), "base_url": settings.base_url})
+    bundle = Bundle()
     bundle.add_folder(ASSETS)
     bundle.add(".nojekyll", b"")  # else GitHub Pages would run the site through Jekyll
-    _render_pages(bundle, site, plans, pages, studied)
-    bundle.write(output)
+    _render_pages(bundle, _site(settings, studied, pages[:-1]), plans, pages, studied)
+    refuse_dead_links(bundle.files, settings.base_url)
+    bundle.write(output, {"run": run.record.fingerprint, **sources.fingerprints(notes_folder, settings)})
     studied.drawings.forget_unused()
     return studied
 
 
-def _pages(plans: List[Plan], studied: Study, notes_folder: Path) -> List[contexts.Page]:
+def _pages(plans: list[Plan], studied: Study, notes_folder: Path) -> list[Page]:
     known = facts(studied)
-    return [contexts.Page(plan.path, plan.name, plan.title, plan.description,
-                          f"images/cards/{plan.key}.png", notes.render(plan.key, known, notes_folder))
+    return [Page(plan.path, plan.name, plan.title, plan.description,
+                 f"images/cards/{plan.key}.png", notes.render(plan.key, known, notes_folder))
             for plan in plans]
 
 
-def _site(settings: SiteSettings, studied: Study, pages: List[contexts.Page]) -> contexts.Site:
+def _site(settings: SiteSettings, studied: Study, pages: list[Page]) -> Site:
     record = studied.run.record
-    return contexts.Site(**asdict(settings), pages=pages, sample=studied.sample,
-                         warnings=record.warnings,
-                         run_id=record.id, finished=record.finished,
-                         device=record.device.description)
+    return Site(**settings.model_dump(), pages=pages, sample=studied.sample, warnings=studied.warnings,
+                run_id=record.id, finished=record.finished,
+                device=", ".join(device.description for device in studied.devices))
 
 
-def _render_pages(bundle: Bundle, site: contexts.Site, plans: List[Plan],
-                  pages: List[contexts.Page], studied: Study) -> None:
+def _render_pages(bundle: Bundle, site: Site, plans: list[Plan], pages: list[Page], studied: Study) -> None:
     env = environment()
     for plan, page in zip(plans, pages):
         template = env.get_template(f"{plan.key}.html")
