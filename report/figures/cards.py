@@ -4,25 +4,25 @@ import io
 
 import numpy as np
 
-from report.text import formats
 from report.figures.images import INK, RED
 from report.pages.study import Study
+from report.text import formats
 
 WIDTH, HEIGHT, SQUARE, MARGIN = 1200, 630, 42, 84
 PAPER, RULE, BLUE, MUTED = (255, 255, 255), (222, 229, 241), (36, 64, 168), (85, 93, 119)
 DIGITS, DIGIT, COLUMNS = 6, 4 * SQUARE, 2
 
 
-def card(study: Study, site: str, title: str) -> bytes:
-    """A page's title and the run's accuracy on squared paper, beside the surest mistakes."""
-    judged = study.evaluation
-    shown = judged.mistakes[:DIGITS] if judged.errors else np.arange(min(DIGITS, judged.count))
+def card(study: Study, site_title: str, page_title: str) -> bytes:
+    """A page's title and the run's accuracy on squared paper, beside misclassified digits."""
+    promised, judged = study.promise.expected, study.evaluation
+    chosen = judged.misclassified[:DIGITS]
+    digits = [study.misclassified_image(row) for row in judged.rows[chosen]] or study.run.data.first_images[:DIGITS]
+    labels = list(zip(judged.predicted[chosen].tolist(), judged.truth[chosen].tolist()))
     return study.drawings.png(
-        _draw, study.run.preview.validation_images[shown],
-        [(int(judged.predicted[i]), int(judged.truth[i])) for i in shown], site, title,
-        formats.percent(judged.accuracy),
-        f"of {formats.number(judged.count)} unseen digits read right"
-        + (" (bundled sample)" if study.sample else ""))
+        _draw, np.array(digits), labels, site_title, page_title, formats.percent(promised.accuracy),
+        f"of {formats.number(promised.count)} unseen digits classified correctly"
+        + (" (sample)" if study.sample else ""))
 
 
 def _draw(digits, labels, site: str, title: str, accuracy: str, of_what: str) -> bytes:
@@ -35,12 +35,13 @@ def _draw(digits, labels, site: str, title: str, accuracy: str, of_what: str) ->
     for y in range(0, HEIGHT, SQUARE):
         pen.line([(0, y), (WIDTH, y)], RULE)
     left = WIDTH - MARGIN - COLUMNS * DIGIT + 2
-    for place, (pixels, (predicted, true)) in enumerate(zip(digits, labels)):
+    for place, pixels in enumerate(digits):
         x, y = left + place % COLUMNS * DIGIT, SQUARE + place // COLUMNS * DIGIT + 20
         size = DIGIT - SQUARE
         stencil = Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST)
         image.paste(INK, (x, y), stencil)
-        if true != predicted:  # as the site writes it: what it read struck out, what was meant
+        if place < len(labels):  # as on the site: the predicted label is struck out
+            predicted, true = labels[place]
             pen.text((x + size - 8, y), str(predicted), MUTED, _font(26), "la")
             pen.line([(x + size - 12, y + 17), (x + size + 14, y + 17)], RED, 3)
             pen.text((x + size + 18, y), str(true), RED, _font(26), "la")

@@ -7,7 +7,6 @@ matplotlib is imported where something is drawn: most renders find every chart d
 
 import io
 import re
-from typing import Dict, List
 from xml.etree import ElementTree
 
 # matplotlib knows no CSS variables: it draws in stand-ins, which `_inline` replaces.
@@ -27,22 +26,39 @@ _SVG = "{http://www.w3.org/2000/svg}"
 _XLINK = "{http://www.w3.org/1999/xlink}"
 
 
-def curves(name: str, label: str, epochs: List[int], learned: List[float],
-           validation: List[float], best: int, percent: bool) -> str:
-    """A measure over the epochs, on the training set and on the validation set."""
+def curves(name: str, label: str, training: list[list[float]], validation: list[list[float]],
+           mean_training: list[float], mean_validation: list[float], best: int, percent: bool) -> str:
+    """Learning curves of one network or several: a measure over the epochs, on the training set and on
+    the validation set. Each network has a thin line, their mean a bold one."""
     measure = "accuracy" if percent else "loss"
+    epochs = range(1, len(mean_training) + 1)
+    mean = ", mean" if len(training) > 1 else ""
     with _axes() as (figure, axes):
-        axes.plot(epochs, learned, color=MUTED, linewidth=1.4, label=f"training {measure}",
+        for lines, colour in ((training, MUTED), (validation, ACCENT)):
+            for line in lines if mean else []:
+                axes.plot(epochs[:len(line)], line, color=colour, linewidth=0.7, alpha=0.6)
+        axes.plot(epochs, mean_training, color=MUTED, linewidth=1.4, label=f"training {measure}{mean}",
                   marker="o" if len(epochs) == 1 else "")  # a line of one point shows nothing
-        axes.plot(epochs, validation, color=ACCENT, linewidth=2.2, label=f"validation {measure}")
-        _point(axes, best, validation[epochs.index(best)], f"best: epoch {best}")
+        axes.plot(epochs, mean_validation, color=ACCENT, linewidth=2.2, label=f"validation {measure}{mean}")
+        _point(axes, best, mean_validation[best - 1], f"best: epoch {best}")
         _epochs_across(axes)
         _few_ticks(axes, percent)
         _key(axes, columns=2)
         return _inline(figure, name, label)
 
 
-def shares(name: str, label: str, series: Dict[str, List[float]]) -> str:
+def learning_rate(name: str, label: str, rates: list[float]) -> str:
+    """The learning rate at the end of each epoch."""
+    with _axes(height=2) as (figure, axes):
+        axes.plot(range(1, len(rates) + 1), rates, color=ACCENT, linewidth=2.2, label="learning rate")
+        axes.set_ylim(bottom=0)
+        _epochs_across(axes)
+        _few_ticks(axes, percent=False)
+        _key(axes, columns=1)
+        return _inline(figure, name, label)
+
+
+def shares(name: str, label: str, series: dict[str, list[float]]) -> str:
     """What part of each of two sets of rows every digit makes up, side by side."""
     with _axes() as (figure, axes):
         width = 0.38
@@ -57,8 +73,8 @@ def shares(name: str, label: str, series: Dict[str, List[float]]) -> str:
         return _inline(figure, name, label)
 
 
-def reliability(name: str, label: str, claimed: List[float], reached: List[float],
-                low: List[float], high: List[float]) -> str:
+def reliability(name: str, label: str, claimed: list[float], reached: list[float],
+                low: list[float], high: list[float]) -> str:
     """The accuracy against the confidence, with its 95% intervals."""
     with _axes() as (figure, axes):
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, dashes=(4, 4),
@@ -74,45 +90,44 @@ def reliability(name: str, label: str, claimed: List[float], reached: List[float
         return _inline(figure, name, label)
 
 
-def coverage(name: str, label: str, read: List[float], accuracy: List[float]) -> str:
-    """The accuracy on the surest digits, from half of them to all."""
+def coverage(name: str, label: str, classified: list[float], accuracy: list[float]) -> str:
+    """The accuracy on the most confident digits, from half of them to all."""
     with _axes() as (figure, axes):
-        axes.plot(read, accuracy, color=ACCENT, linewidth=2.2, label="accuracy")
-        _point(axes, read[-1], accuracy[-1], "all digits read")
+        axes.plot(classified, accuracy, color=ACCENT, linewidth=2.2, label="accuracy")
+        _point(axes, classified[-1], accuracy[-1], "all digits")
         axes.margins(y=0.15)
-        axes.set_xlabel("part of the digits that is read, the surest first")
+        axes.set_xlabel("coverage: share of the digits, most confident first")
         _percent_across(axes)
         _few_ticks(axes, percent=True)
         _key(axes, columns=2)
         return _inline(figure, name, label)
 
 
-def runs(name: str, label: str, lines: Dict[str, List[float]], shown: str) -> str:
-    """Validation accuracy of several runs over their epochs; the one that the site shows stands out."""
+def runs(name: str, label: str, seconds: list[float], accuracy: list[float], shown: int) -> str:
+    """Accuracy of several runs against their training time; the one that the site shows stands out."""
     with _axes() as (figure, axes):
-        titles = {True: "validation accuracy of this site’s run", False: "of other runs"}
-        for run, values in sorted(lines.items(), key=lambda line: line[0] != shown):
-            bold = run == shown
-            epochs = range(1, len(values) + 1)
-            axes.plot(epochs, values, color=ACCENT if bold else MUTED, label=titles.pop(bold, None),
-                      linewidth=2.4 if bold else 1.1, zorder=3 if bold else 2)
-            axes.plot(epochs[-1:], values[-1:], "o", color=ACCENT if bold else MUTED,
-                      markersize=7 if bold else 4, zorder=3 if bold else 2)
-        _epochs_across(axes)
+        axes.plot([time / 60 for time in seconds], accuracy, "o", color=MUTED, markersize=5, label="a run")
+        _point(axes, seconds[shown] / 60, accuracy[shown], "this site’s run")
+        axes.margins(y=0.15)
+        axes.set_xlim(left=0)
+        axes.set_xlabel("minutes of training")
         _few_ticks(axes, percent=True)
-        _key(axes, columns=1)
+        _key(axes, columns=2)
         return _inline(figure, name, label)
 
 
 class _axes:
     """A figure and its axes in the site's style, see-through."""
 
+    def __init__(self, height: float = 3.4):
+        self.height = height
+
     def __enter__(self):
         from matplotlib import style
         from matplotlib.figure import Figure
         self.styled = style.context(["default", _STYLE])
         self.styled.__enter__()
-        figure = Figure(figsize=(5, 3.4), layout="constrained")
+        figure = Figure(figsize=(5, self.height), layout="constrained")
         figure.patch.set_visible(False)
         axes = figure.add_subplot()
         axes.patch.set_visible(False)

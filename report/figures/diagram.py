@@ -1,8 +1,8 @@
 """Where each layer of the network stands in its picture; the template draws it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import List, Sequence, Tuple
 
 from digits.run import Layer
 
@@ -17,11 +17,11 @@ class Block:
 
     number: int
     title: str
-    shape: Tuple[int, ...]
+    shape: tuple[int, ...]
     learns: bool
     share: float
     centre: float
-    faces: List[str]
+    faces: list[str]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Diagram:
     width: int
     height: int
     base: int
-    blocks: List[Block]
+    blocks: list[Block]
 
 
 def diagram(layers: Sequence[Layer]) -> Diagram:
@@ -42,7 +42,7 @@ def diagram(layers: Sequence[Layer]) -> Diagram:
     return Diagram(CELL * len(blocks), HEIGHT, BASE, blocks)
 
 
-def _faces(shape: Tuple[int, ...], centre: float) -> List[str]:
+def _faces(shape: tuple[int, ...], centre: float) -> list[str]:
     if len(shape) == 3:
         high = wide = 6 + 1.7 * shape[0]
         deep = 2 + shape[2] / 8

@@ -1,8 +1,7 @@
-"""Arrays to PNG files: digits in ink, and what the layers answer in colours."""
+"""Arrays to PNG files: digits in ink, and activations in colours."""
 
 import io
 import math
-from typing import Tuple
 
 import numpy as np
 from PIL import Image
@@ -10,7 +9,7 @@ from PIL import Image
 # Blue-black ink on nothing: the paper shows through, and the stylesheet inverts it for the dark.
 INK, RED = (27, 38, 89), (184, 31, 36)
 # Colours with a meaning are never inverted: these stand out from light paper and from dark.
-BLUE_SIGN, RED_SIGN = (70, 116, 240), (224, 62, 58)
+POSITIVE, NEGATIVE = (70, 116, 240), (224, 62, 58)
 GAP = 2
 
 
@@ -40,7 +39,7 @@ def strip(values: np.ndarray) -> np.ndarray:
     return np.pad(values, (0, rows * columns - len(values))).reshape(1, rows, columns)
 
 
-def sheet_size(shape: Tuple[int, int, int], columns: int) -> Tuple[int, int]:
+def sheet_size(shape: tuple[int, int, int], columns: int) -> tuple[int, int]:
     """The (width, height) of a sheet of (n, h, w) images."""
     count, height, width = shape
     rows = math.ceil(count / columns)
@@ -63,7 +62,7 @@ def weights(filters: np.ndarray, columns: int) -> bytes:
     """Filters (n, h, w): positive weights in blue, negative ones in red, zero see-through."""
     page = sheet(filters / (np.abs(filters).max() or 1), columns)
     rgba = np.empty((*page.shape, 4), np.uint8)
-    rgba[..., :3] = np.where(page[..., None] > 0, BLUE_SIGN, RED_SIGN)
+    rgba[..., :3] = np.where(page[..., None] > 0, POSITIVE, NEGATIVE)
     rgba[..., 3] = (np.abs(page) * 255).round()
     return _png(Image.fromarray(rgba))
 

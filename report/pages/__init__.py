@@ -1,17 +1,17 @@
-"""The pages, in the order of the navigation. Each module has `context(study, bundle)`."""
+"""The pages, in the order of the navigation. Each module holds the context that its template sees, and
+`context(study, bundle)`, which makes it and adds the files that the page shows."""
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import List, Tuple
 
-from report.pages import (activations, augmentation, data, mistakes, model, not_found, overview,
+from report.pages import (activations, augmentation, data, misclassified, model, not_found, overview,
                           reproduce, results, runs, submission, training)
 from report.pages.study import Study
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A page before it is rendered; its template and its note carry its name."""
+    """A page before it is rendered; its template and its note carry its key."""
 
     name: str
     title: str
@@ -27,37 +27,37 @@ class Plan:
         return {"overview": "index.html", "not_found": "404.html"}.get(self.key, f"{self.key}.html")
 
 
-PAGES: Tuple[Plan, ...] = (
+PAGES: tuple[Plan, ...] = (
     Plan("Overview", "How well does it read?",
-         "Accuracy on digits that the network had not seen, how it was trained, and what to do next.",
+         "Accuracy on digits that the network had not learned from, how it was trained, and what to do next.",
          overview),
     Plan("Data", "What it learned from",
-         "The tables of the competition, the digits in them, and how often each digit comes.", data),
+         "The tables of the competition, the digits in them, class balance, duplicates and leaks.", data),
     Plan("Augmentation", "The same, written again",
-         "Digits of the data beside variations of them: turned, stretched and moved a little.",
+         "Digits of the data beside variations of them: turned, stretched, moved and bent a little.",
          augmentation),
     Plan("Model", "The network",
          "The layers of the network with their shapes, parameters and cost, and a picture of them.", model),
     Plan("Training", "How it learned",
-         "Loss and accuracy of every epoch, the device and the time that it took.", training),
+         "Learning curves: loss and accuracy of every epoch, the device and the time that it took.", training),
     Plan("Results", "What it gets right",
-         "The confusion matrix, the scores of every digit, and how far to trust how sure it is.",
-         results),
-    Plan("Mistakes", "What it gets wrong",
-         "Every validation digit that was misread, with the ten probabilities.", mistakes),
+         "The confusion matrix, precision and recall of every digit, and calibration.", results),
+    Plan("Misclassified", "What it gets wrong",
+         "Every misclassified validation digit, with its true and predicted label and all probabilities.",
+         misclassified),
     Plan("Activations", "What the layers see",
-         "What every layer of the network answers to a few digits.", activations),
+         "The activations of every layer of the network for a few digits.", activations),
     Plan("Submission", "The submission",
-         "The file for Kaggle, checked, with its size and checksum.", submission),
+         "The file for Kaggle, checked, with its expected score, size and checksum.", submission),
     Plan("Reproduce", "How to make it again",
          "The recipe as it was run, versions, seeds, fingerprints, commands and times.", reproduce),
     Plan("Runs", "One run among others",
-         "The finished runs beside one another: their recipes, curves and scores.", runs),
+         "The finished runs beside one another: their recipes, learning curves and accuracies.", runs),
 )
 NOT_FOUND = Plan("Not found", "There is no such page",
                  "This address leads nowhere; the pages of the report are listed here.", not_found)
 
 
-def pages_of(study: Study) -> List[Plan]:
+def pages_of(study: Study) -> list[Plan]:
     """The pages that this run's site has: one run alone has none to be compared with."""
     return [plan for plan in PAGES if plan.module is not runs or len(study.siblings) > 1]

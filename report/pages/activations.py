@@ -1,33 +1,68 @@
-"""The activations: what each layer answers to a few digits."""
+"""The activations of every layer for a few digits, and the filters of the first layer."""
 
-from typing import Optional
+from dataclasses import dataclass
 
 import numpy as np
 
 from report.figures import images
-from report.text import formats
-from report.contexts import ActivationsContext, Digit, LayerPicture, Picture, Watched
-from report.pages import shared as parts
-from report.pages.study import Study
 from report.output.bundle import Bundle
+from report.pages.shared import Bar, Digit, Picture, bars, picture
+from report.pages.study import Study
+from report.text import formats
 
 CHANNELS, COLUMNS = 32, 8
-LARGEST = 512  # filters, or pixels of one, that are drawn
-MOST = float(np.finfo(np.float16).max)  # as float16 what is larger became infinite
+MAX_FILTERS = 512  # filters, or pixels of one, that are drawn
+MAX_ACTIVATION = float(np.finfo(np.float16).max)  # as float16 what is larger became infinite
 
 
-def context(study: Study, bundle: Bundle) -> ActivationsContext:
-    first_layer = study.run.layers[0].name
-    return ActivationsContext(
-        watched=[_watched(study, index, bundle)
-                 for index in range(len(study.run.activations.rows))],
-        filters=_filters(study, first_layer, bundle), first_layer=first_layer)
+@dataclass(frozen=True)
+class LayerActivations:
+    """One layer's activations for one digit: a sheet of the first channels and one of the `rest`, or
+    bars for the last layer. A `silent` channel is zero everywhere."""
+
+    name: str
+    shape: tuple[int, ...]
+    shown: int
+    silent: int
+    low: float
+    high: float
+    picture: Picture | None
+    rest: Picture | None
+    bars: list[Bar]
 
 
-def _filters(study: Study, layer: str, bundle: Bundle) -> Optional[Picture]:
+@dataclass(frozen=True)
+class Watched:
+    """A digit whose way through the network is shown."""
+
+    digit: Digit
+    layers: list[LayerActivations]
+
+
+@dataclass(frozen=True)
+class Context:
+    """`network` is the name of the one that is shown, where there are several."""
+
+    watched: list[Watched]
+    filters: Picture | None
+    filter_shape: str
+    first_layer: str
+    network: str
+
+
+def context(study: Study, bundle: Bundle) -> Context:
+    first_layer = study.run.layers[0]
+    return Context(
+        watched=[_watched(study, index, bundle) for index in range(len(study.first.activations.rows))],
+        filters=_filters(study, first_layer.name, bundle),
+        filter_shape=formats.shape(first_layer.kernel_size or ()), first_layer=first_layer.name,
+        network=study.first.record.name if len(study.members) > 1 else "")
+
+
+def _filters(study: Study, layer: str, bundle: Bundle) -> Picture | None:
     """The first layer's filters, where they can be seen: on one channel, the image itself."""
-    kernel = study.run.weights.get(f"{layer}/kernel")
-    if kernel is None or kernel.ndim != 4 or kernel.shape[2] != 1 or max(kernel.shape) > LARGEST:
+    kernel = study.first.weights.get(f"{layer}/kernel")
+    if kernel is None or kernel.ndim != 4 or kernel.shape[2] != 1 or max(kernel.shape) > MAX_FILTERS:
         return None
     filters = np.moveaxis(kernel[:, :, 0], -1, 0)
     path = bundle.add(f"images/activations/{layer}-filters.png",
@@ -37,40 +72,39 @@ def _filters(study: Study, layer: str, bundle: Bundle) -> Optional[Picture]:
 
 
 def _watched(study: Study, index: int, bundle: Bundle) -> Watched:
-    activations = study.run.activations
-    row, label = int(activations.rows[index]), int(activations.labels[index])
-    digit = Digit(row, label, parts.picture(
-        bundle, f"images/activations/row-{row}/input.png", activations.images[index],
-        f"Row {row}: a handwritten {label}"))
-    last = list(activations.layers)[-1]
-    return Watched(digit, [_layer(study, name, answers[index].clip(-MOST, MOST).astype(np.float32),
-                                  digit, name == last, bundle)
-                           for name, answers in activations.layers.items()])
+    stored = study.first.activations
+    row, label = int(stored.rows[index]), int(stored.labels[index])
+    digit = Digit(row, label, picture(bundle, f"images/activations/row-{row}/input.png", stored.images[index],
+                                      f"Row {row}: a handwritten {label}"))
+    last = list(stored.layers)[-1]
+    return Watched(digit, [
+        _layer(study, name, values[index].clip(-MAX_ACTIVATION, MAX_ACTIVATION).astype(np.float32), digit,
+               name == last, bundle)
+        for name, values in stored.layers.items()])
 
 
-def _layer(study: Study, name: str, answer: np.ndarray, digit: Digit, last: bool,
-           bundle: Bundle) -> LayerPicture:
-    count = answer.shape[-1]
-    low, high = float(answer.min()), float(answer.max())
-    silent = int(np.sum(np.abs(answer).reshape(-1, count).max(axis=0) == 0))
+def _layer(study: Study, name: str, values: np.ndarray, digit: Digit, last: bool,
+           bundle: Bundle) -> LayerActivations:
+    count = values.shape[-1]
+    low, high = float(values.min()), float(values.max())
+    silent = int(np.sum(np.abs(values).reshape(-1, count).max(axis=0) == 0))
 
     def drawn(file: str, channels: np.ndarray, columns: int, what: str) -> Picture:
         path = bundle.add(f"images/activations/row-{digit.row}/{file}.png",
                           study.drawings.png(images.channels, channels, columns, low, high))
         return Picture(path, *images.sheet_size(channels.shape, columns),
-                       f"What layer {name} answers to row {digit.row}, a {digit.label}: {what}")
+                       f"Activations of layer {name} for row {digit.row}, a {digit.label}: {what}")
 
-    picture, rest, bars, shown = None, None, [], count
-    if last and answer.shape == (10,):
-        bars = parts.bars(answer, digit.label, int(answer.argmax()))
-    elif answer.ndim == 3:
-        channels, size = np.moveaxis(answer, -1, 0), formats.shape(answer.shape[:2])
+    whole, rest, probabilities, shown = None, None, [], count
+    if last and values.shape == (10,):
+        probabilities = bars(values, digit.label, int(values.argmax()))
+    elif values.ndim == 3:
+        channels, size = np.moveaxis(values, -1, 0), formats.shape(values.shape[:2])
         shown = min(CHANNELS, count)
-        picture = drawn(name, channels[:shown], COLUMNS,
-                        f"{formats.plural(shown, 'channel')} of {size}")
+        whole = drawn(name, channels[:shown], COLUMNS, f"{formats.plural(shown, 'channel')} of {size}")
         if shown < count:
             rest = drawn(f"{name}-rest", channels[shown:], COLUMNS,
                          f"the other {formats.plural(count - shown, 'channel')} of {size}")
     else:
-        picture = drawn(name, images.strip(answer), 1, formats.plural(count, "value"))
-    return LayerPicture(name, answer.shape, shown, silent, low, high, picture, rest, bars)
+        whole = drawn(name, images.strip(values), 1, formats.plural(count, "value"))
+    return LayerActivations(name, values.shape, shown, silent, low, high, whole, rest, probabilities)

@@ -1,45 +1,48 @@
-"""The augmentation: the notebook's 64 originals beside what the generator makes of them."""
+"""Augmentation: digits of the data beside the variations of them that were stored with the run."""
 
-import numpy as np
+from dataclasses import dataclass
 
-from digits.augmentation import ROTATION, SHIFT, ZOOM, augment
 from report.figures import images
-from report.contexts import AugmentationContext, Digit
-from report.pages import shared as parts
-from report.pages.study import Study
 from report.output.bundle import Bundle
+from report.pages.shared import Digit, Picture, picture
+from report.pages.study import Study
 
-SEED, COLUMNS = 333, 8
-VARIED, VARIATIONS = range(3, 9), 10  # the six rows of the notebook
-
-
-def context(study: Study, bundle: Bundle) -> AugmentationContext:
-    originals = study.run.preview.first_images
-    labels = ", ".join(map(str, study.run.preview.first_labels))
-    return AugmentationContext(
-        rotation=ROTATION, zoom=ZOOM, shift=SHIFT, seed=SEED,
-        originals=parts.picture(bundle, "images/augmentation/originals.png",
-                                images.sheet(originals, COLUMNS), f"The originals: {labels}"),
-        made=_drawn(study, bundle, "images/augmentation/made.png", originals, COLUMNS, SEED,
-                    f"What is made of them, each in its place: {labels}"),
-        variations=[_variations(study, row, bundle) for row in VARIED if row < len(originals)])
+COLUMNS = 8
 
 
-def _variations(study: Study, row: int, bundle: Bundle):
-    image, label = study.run.preview.first_images[row], int(study.run.preview.first_labels[row])
-    original = parts.picture(bundle, f"images/augmentation/row-{row}.png", image,
-                             f"Row {row}: a handwritten {label}")
-    return Digit(row, label, original), _drawn(
-        study, bundle, f"images/augmentation/row-{row}-made.png",
-        np.repeat(image[None], VARIATIONS, axis=0), VARIATIONS, SEED + row,
-        f"{VARIATIONS} variations of row {row}, a {label}")
+@dataclass(frozen=True)
+class Context:
+    """`used`: this run trained with such variations. The limits are those of digits.recipe.Augmentation."""
+
+    used: bool
+    rotation: float
+    zoom: float
+    shift: float
+    elastic: float
+    count: int
+    originals: Picture
+    augmented: Picture
+    variations: list[tuple[Digit, Picture]]
 
 
-def _drawn(study: Study, bundle: Bundle, path: str, originals: np.ndarray, columns: int, seed: int,
-           alt: str):
-    png = study.drawings.png(_made, originals, columns, seed)
-    return parts.Picture(bundle.add(path, png), *images.sheet_size(originals.shape, columns), alt)
+def context(study: Study, bundle: Bundle) -> Context:
+    stored, labels = study.run.augmentation, study.run.data.first_labels
+    of_labels = ", ".join(map(str, labels))
+    rotation, zoom, shift, elastic = stored.limits.tolist()
+    return Context(
+        used=bool(stored.used[0]), rotation=rotation, zoom=zoom, shift=shift, elastic=elastic,
+        count=len(stored.images),
+        originals=picture(bundle, "images/augmentation/originals.png", images.sheet(stored.images, COLUMNS),
+                          f"The originals: {of_labels}"),
+        augmented=picture(bundle, "images/augmentation/augmented.png", images.sheet(stored.augmented, COLUMNS),
+                          f"Their variations, each in its place: {of_labels}"),
+        variations=[_variations(bundle, row, int(labels[row]), stored.images[row], variations)
+                    for row, variations in zip(stored.varied_rows.tolist(), stored.variations)
+                    if row < len(labels)])
 
 
-def _made(originals: np.ndarray, columns: int, seed: int) -> bytes:
-    return images.digit(images.sheet(augment(originals, seed), columns))
+def _variations(bundle: Bundle, row: int, label: int, image, variations) -> tuple[Digit, Picture]:
+    original = picture(bundle, f"images/augmentation/row-{row}.png", image, f"Row {row}: a handwritten {label}")
+    return Digit(row, label, original), picture(
+        bundle, f"images/augmentation/row-{row}-augmented.png", images.sheet(variations, len(variations)),
+        f"{len(variations)} variations of row {row}, a {label}")

@@ -1,14 +1,26 @@
 """The model: its layers, their shapes and parameters, and a picture of them."""
 
-from report.contexts import ModelContext
-from report.figures.diagram import diagram
-from report.pages.study import Study
+from dataclasses import dataclass
+
+from digits.run import Layer
+from report.figures.diagram import Diagram, diagram
 from report.output.bundle import Bundle
+from report.pages.study import Study
 
 
-def context(study: Study, bundle: Bundle) -> ModelContext:
+@dataclass(frozen=True)
+class Context:
+    diagram: Diagram
+    layers: list[Layer]
+    parameters: int
+    trainable: int
+    multiply_adds: int
+    largest: Layer
+
+
+def context(study: Study, bundle: Bundle) -> Context:
     layers = study.run.layers
-    return ModelContext(
+    return Context(
         diagram=diagram(layers), layers=layers, parameters=study.parameters,
         trainable=study.trainable_parameters,
         multiply_adds=sum(layer.multiply_adds for layer in layers),

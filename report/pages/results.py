@@ -1,43 +1,134 @@
-"""The results: the confusion matrix, the scores of every digit, how far to trust how sure it is,
-and the map of the last hidden layer."""
+"""The results: the confusion matrix, precision and recall, calibration, and the t-SNE embedding."""
 
 import math
-from typing import List, Optional
+from dataclasses import dataclass
 
 import numpy as np
+from markupsafe import Markup
 
+from digits.evaluation import (Bin, ClassScore, Confusion, Coverage, Evaluation, confusion_anchor, coverage,
+                               reliability)
+from digits.run import CLASSES
 from report.figures import charts
-from report.text import formats
-from report.contexts import (Cell, Download, Glyphs, Landscape, MatrixRow, Neighbours,
-                             ResultsContext)
-from digits.evaluation import CLASSES, Evaluation, coverage, pair_anchor, reliability
-from report.pages import shared as parts
-from report.pages.study import Study
 from report.output.bundle import Bundle
+from report.pages.shared import Download, downloads, votes
+from report.pages.study import Study
+from report.text import formats
 
 CURVE_POINTS = 101
-MAP_WIDTH, MAP_MARGIN = 1000, 24
+MAX_CONFUSIONS, MAX_DISPUTED = 10, 200
+WIDTH, MARGIN = 1000, 24        # of the embedding's drawing
+SQUARE_WIDTH, SQUARE_HEIGHT = 16, 19  # one digit stands in each
 
 
-def context(study: Study, bundle: Bundle) -> ResultsContext:
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the confusion matrix; `shade` runs from 0 (none) to 5."""
+
+    predicted: int
+    count: int
+    rate: float | None
+    shade: int
+    anchor: str | None
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    label: int
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class Disputed:
+    """A row whose networks predict different labels."""
+
+    row: int
+    true: int
+    predicted: int
+    votes: str
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """How a class lies in the embedding: the share of its digits whose nearest one is of the same
+    class, and the class that most of the others lie beside."""
+
+    label: int
+    count: int
+    share: float
+    other: int | None
+
+
+@dataclass(frozen=True)
+class PlacedDigit:
+    """A digit as it is written in the embedding: its true label, and where."""
+
+    label: int
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """The t-SNE embedding of the last hidden layer, as many digits of it as have room."""
+
+    width: int
+    height: int
+    count: int
+    correct: list[PlacedDigit]
+    misclassified: list[PlacedDigit]
+    neighbours: list[Neighbours]
+    mixed: Neighbours
+
+
+@dataclass(frozen=True)
+class Context:
+    """`judges` is how many networks judged each row."""
+
+    accuracy: float
+    low: float
+    high: float
+    errors: int
+    count: int
+    matrix: list[MatrixRow]
+    classes: list[ClassScore]
+    confusions: list[Confusion]
+    networks: int
+    judges: int
+    disputed_count: int
+    disputed_errors: int
+    disputed: list[Disputed]
+    bins: list[Bin]
+    calibration_error: float
+    reliability: Markup
+    coverage: list[Coverage]
+    coverage_chart: Markup
+    embedding: Embedding | None
+    downloads: list[Download]
+
+
+def context(study: Study, bundle: Bundle) -> Context:
     judged = study.evaluation
     bins, calibration_error = reliability(judged)
-    return ResultsContext(
+    disputed = [Disputed(row, int(judged.truth[place]), int(judged.predicted[place]), votes(study.disputed[row]))
+                for row in study.disputed for place in [np.searchsorted(judged.rows, row)]]
+    return Context(
         accuracy=judged.accuracy, low=judged.interval[0], high=judged.interval[1],
         errors=judged.errors, count=judged.count,
         matrix=[MatrixRow(true, [_cell(judged, true, predicted) for predicted in CLASSES])
                 for true in CLASSES],
-        classes=judged.classes, pairs=judged.pairs[:10],
+        classes=judged.classes, confusions=judged.confusions[:MAX_CONFUSIONS],
+        networks=len(study.members), judges=study.run.record.recipe.seeds,
+        disputed_count=len(disputed), disputed_errors=sum(each.true != each.predicted for each in disputed),
+        disputed=disputed[:MAX_DISPUTED],
         bins=bins, calibration_error=calibration_error,
         reliability=study.drawings.svg(
-            charts.reliability, "reliability", "Reliability diagram: how often the network is right "
-            f"against how sure it is; they differ by {formats.percent(calibration_error)} in the "
-            "mean. The table below has the numbers.",
+            charts.reliability, "reliability", "Reliability diagram: accuracy against confidence; they differ "
+            f"by {formats.percent(calibration_error)} in the mean. The table below has the numbers.",
             [one.confidence for one in bins], [one.accuracy for one in bins],
             [one.interval[0] for one in bins], [one.interval[1] for one in bins]),
         coverage=coverage(judged), coverage_chart=_coverage_chart(study),
-        landscape=_landscape(judged, study.run.predictions.map),
-        downloads=_downloads(judged, study.run.predictions.map, bundle))
+        embedding=_embedding(study), downloads=_downloads(study, bundle))
 
 
 def _cell(judged: Evaluation, true: int, predicted: int) -> Cell:
@@ -45,51 +136,59 @@ def _cell(judged: Evaluation, true: int, predicted: int) -> Cell:
     rate = count / of if of else None
     if true == predicted or not count:
         return Cell(predicted, count, rate, 0, None)
-    # The diagonal is a hundred times the rest: the shades compare the mistakes with one another.
+    # The diagonal is a hundred times the rest: the shades compare the confusions with one another.
     off = judged.confusion - np.diag(np.diag(judged.confusion))
-    return Cell(predicted, count, rate, math.ceil(5 * count / off.max()),
-                pair_anchor(true, predicted))
+    return Cell(predicted, count, rate, math.ceil(5 * count / off.max()), confusion_anchor(true, predicted))
 
 
-def _coverage_chart(study: Study):
+def _coverage_chart(study: Study) -> Markup:
     points = coverage(study.evaluation, np.linspace(0.5, 1, CURVE_POINTS).tolist())
-    half = points[0]
     return study.drawings.svg(
-        charts.coverage, "coverage", "Line chart of the accuracy against the part of the digits that "
-        f"is read, the surest first: {formats.percent(half.accuracy)} on half of them, "
+        charts.coverage, "coverage", "Line chart of the accuracy against the share of the digits that is "
+        f"classified, the most confident first: {formats.percent(points[0].accuracy)} on half of them, "
         f"{formats.percent(study.evaluation.accuracy)} on all. The table below has the numbers.",
         [point.share for point in points], [point.accuracy for point in points])
 
 
-def _landscape(judged: Evaluation, layout: Optional[np.ndarray]) -> Optional[Landscape]:
-    """The map in units of the drawing: every digit a sign where its row lies."""
-    if layout is None:
+def _embedding(study: Study) -> Embedding | None:
+    """The embedding in units of its drawing, of the first network."""
+    predictions = study.first.predictions
+    rows, points = predictions.tsne_rows, predictions.tsne_embedding
+    if not len(rows):
         return None
-    low, spread = layout.min(axis=0), np.ptp(layout, axis=0).clip(1e-6)  # all may lie in one place
-    height = round(MAP_WIDTH * float(np.clip(spread[1] / spread[0], 0.4, 1)))
-    room = np.array([MAP_WIDTH, height]) - 2 * MAP_MARGIN
-    places = (MAP_MARGIN + (layout - low) / spread * room).round().astype(int)
-    wrong = judged.predicted != judged.truth
-    neighbours = _neighbours(judged.truth, layout)
-    return Landscape(MAP_WIDTH, height, _glyphs(judged.truth[~wrong], places[~wrong]),
-                     _glyphs(judged.truth[wrong], places[wrong]), neighbours,
-                     min(neighbours, key=lambda one: one.share))
+    low, spread = points.min(axis=0), np.ptp(points, axis=0).clip(1e-6)  # all may lie in one place
+    height = round(WIDTH * float(np.clip(spread[1] / spread[0], 0.4, 1)))
+    places = MARGIN + (points - low) / spread * (np.array([WIDTH, height]) - 2 * MARGIN)
+    labels = study.run.data.train_labels[rows].astype(int)
+    wrong = np.isin(rows, study.run.misclassified.rows)
+    shown = _one_a_square(places, first=wrong)
+    digits = [(wrong[index], PlacedDigit(int(labels[index]), SQUARE_WIDTH * column + SQUARE_WIDTH // 2,
+                                         SQUARE_HEIGHT * row + SQUARE_HEIGHT - 2))
+              for (column, row), index in shown.items()]
+    neighbours = _neighbours(labels, points)
+    return Embedding(
+        WIDTH, height, len(rows), [digit for is_wrong, digit in digits if not is_wrong],
+        [digit for is_wrong, digit in digits if is_wrong], neighbours,
+        min(neighbours, key=lambda one: one.share))
 
 
-def _glyphs(labels: np.ndarray, places: np.ndarray) -> Glyphs:
-    x, y = (" ".join(map(str, column)) for column in places.T.tolist())
-    return Glyphs("".join(map(str, labels.tolist())), x, y)
+def _one_a_square(places: np.ndarray, first: np.ndarray) -> dict[tuple[int, int], int]:
+    """Which digit stands in each square, so that none covers another; those that come `first` win."""
+    shown = {}
+    squares = (places // (SQUARE_WIDTH, SQUARE_HEIGHT)).astype(int).tolist()
+    for index in np.argsort(~first, kind="stable").tolist():
+        shown.setdefault(tuple(squares[index]), index)
+    return shown
 
 
-def _neighbours(labels: np.ndarray, layout: np.ndarray) -> List[Neighbours]:
-    nearest = labels[_nearest(layout.astype(np.float32))]
+def _neighbours(labels: np.ndarray, points: np.ndarray) -> list[Neighbours]:
+    nearest = labels[_nearest(points.astype(np.float32))]
     rows = []
     for label in sorted(set(labels.tolist())):
         beside = np.bincount(nearest[labels == label], minlength=len(CLASSES))
         count, same = int(beside.sum()), int(beside[label])
         beside[label] = 0
-        rows.append(Neighbours(label, count, same / count,
-                               int(beside.argmax()) if beside.any() else None))
+        rows.append(Neighbours(label, count, same / count, int(beside.argmax()) if beside.any() else None))
     return rows
 
 
@@ -104,18 +203,18 @@ def _nearest(points: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _downloads(judged: Evaluation, layout: Optional[np.ndarray], bundle: Bundle) -> List[Download]:
-    columns = [judged.rows, judged.truth, judged.predicted, *judged.probabilities.T.round(6)]
-    header = ["row", "label", "predicted", *(f"probability{label}" for label in CLASSES)]
-    if layout is not None:
-        columns += [*layout.T.round(3)]
-        header += ["map_x", "map_y"]
+def _downloads(study: Study, bundle: Bundle) -> list[Download]:
+    judged, predictions = study.evaluation, study.first.predictions
+    true, predicted = np.indices(judged.confusion.shape)
     # float64 writes a rounded number short; as float32 0.1 would be 0.10000000149.
-    columns = [column.astype(np.float64).round(6).tolist() if column.dtype.kind == "f"
-               else column.tolist() for column in columns]
+    probabilities = judged.probabilities.astype(np.float64).round(5)
+    x, y = predictions.tsne_embedding.astype(np.float64).round(3).T
     return [
-        *parts.downloads(bundle, "confusion", "the confusion matrix", ["true", "predicted", "count"],
-                         [(true, predicted, int(judged.confusion[true, predicted]))
-                          for true in CLASSES for predicted in CLASSES]),
-        *parts.downloads(bundle, "predictions", "every validation row with its ten probabilities",
-                         header, sorted(zip(*columns)))]
+        *downloads(bundle, "confusion", "the confusion matrix", {
+            "true": true.ravel().tolist(), "predicted": predicted.ravel().tolist(),
+            "count": judged.confusion.ravel().tolist()}),
+        *downloads(bundle, "predictions", "every judged row with its ten probabilities", {
+            "row": judged.rows.tolist(), "label": judged.truth.tolist(), "predicted": judged.predicted.tolist(),
+            **{f"probability{label}": probabilities[:, label].tolist() for label in CLASSES}}),
+        *downloads(bundle, "embedding", "the t-SNE embedding of the last hidden layer", {
+            "row": predictions.tsne_rows.tolist(), "x": x.tolist(), "y": y.tolist()})]

@@ -1,49 +1,65 @@
 """The finished runs beside one another. The page is there where there are several."""
 
-import math
-from typing import Optional
+from dataclasses import dataclass
 
-from digits.run import FIT, Run, RunError
+from markupsafe import Markup
+
+from digits.comparison import Paired, RunSummary, compare, summarise
+from digits.run import Run, RunError
 from report.figures import charts
-from report.text import formats
-from report.contexts import RunRow, RunsContext
-from digits.evaluation import wilson
-from report.text.facts import best_epoch
-from report.pages.study import Study
 from report.output.bundle import Bundle
+from report.pages.study import Study
+from report.text import formats
 
 
-def context(study: Study, bundle: Bundle) -> RunsContext:
-    rows = list(filter(None, (_row(run, study) for run in study.siblings)))
-    compared = {row.id: [epoch.val_acc for epoch in run.history if epoch.stage == FIT]
-                for run in study.siblings for row in rows
-                if row.id == run.record.id and row.comparable}
+@dataclass(frozen=True)
+class RunRow:
+    """One finished run among others. `paired` compares it with the one shown (second) on the rows that
+    both were judged on; None where there are none, or for the one shown itself."""
+
+    id: str
+    shown: bool
+    comparable: bool
+    recipe: str
+    networks: int
+    summary: RunSummary
+    paired: Paired | None
+    device: str
+    finished: str
+
+
+@dataclass(frozen=True)
+class Context:
+    rows: list[RunRow]
+    best: RunRow
+    shown: RunRow
+    chart: Markup
+    compared: int
+
+
+def context(study: Study, bundle: Bundle) -> Context:
+    rows = [row for run in study.siblings if (row := _row(run, study))]
+    compared = [row for row in rows if row.comparable]
     shown = next(row for row in rows if row.shown)
-    best = max((row for row in rows if row.comparable), key=lambda row: row.accuracy)
-    return RunsContext(
+    best = max(compared, key=lambda row: row.summary.judged.accuracy)
+    return Context(
         rows=rows, best=best, shown=shown, compared=len(compared),
         chart=study.drawings.svg(
-            charts.runs, "runs", f"Line chart of the validation accuracy of "
-            f"{formats.plural(len(compared), 'run')} over their epochs; {best.id} ends highest, at "
-            f"{formats.percent(best.accuracy)}. The table below has the numbers.",
-            compared, shown.id))
+            charts.runs, "runs", f"Dot chart: accuracy of {formats.plural(len(compared), 'run')} against their "
+            f"training time; {best.id} is best, at {formats.percent(best.summary.judged.accuracy)}. The table below "
+            "has the numbers.",
+            [row.summary.seconds for row in compared], [row.summary.judged.accuracy for row in compared],
+            compared.index(shown)))
 
 
-def _row(run: Run, study: Study) -> Optional[RunRow]:
-    record, shown = run.record, study.run.record
+def _row(run: Run, study: Study) -> RunRow | None:
+    record, shown = run.record, run.record.id == study.run.record.id
     try:
-        epochs = [epoch for epoch in run.history if epoch.stage == FIT]
-        seconds = sum(epoch.seconds for epoch in run.history)
-    except RunError:  # another run that is damaged is no reason to leave this one without a site
+        summary = summarise(run)
+        devices = dict.fromkeys(member.record.device.description for member in run.members if member.record.device)
+    except RunError:  # another run that is damaged leaves this one its site
         return None
-    count = math.ceil(record.data.train_rows * record.recipe.validation_fraction)  # as the split
-    errors = round((1 - epochs[-1].val_acc) * count)
-    return RunRow(
-        record.id, record.id == shown.id, _judged_on(record) == _judged_on(shown),
-        record.recipe, 1 - errors / count, *wilson(count - errors, count),
-        errors, count, best_epoch(epochs), seconds,
-        record.device.description if record.device else "unknown", record.finished)
-
-
-def _judged_on(record) -> tuple:
-    return record.data.fingerprint, record.recipe.validation_fraction, record.recipe.split_seed
+    comparable = record.data.fingerprint == study.run.record.data.fingerprint
+    paired = compare(summary.judged, study.evaluation) if comparable and not shown else None
+    return RunRow(record.id, shown, shown or paired is not None, record.recipe.name, len(run.members), summary,
+                  paired, ", ".join(devices), record.finished)

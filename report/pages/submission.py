@@ -1,42 +1,79 @@
-"""The submission: the file, checked against what Kaggle asks for."""
+"""The submission: its expected score, and the file, checked against what Kaggle asks for."""
 
-from typing import List
+from dataclasses import dataclass
 
 import numpy as np
+from markupsafe import Markup
 
+from digits.run import CLASSES
 from report.figures import charts
-from report.text import formats
-from report.contexts import Check, LabelShare, SubmissionContext
-from digits.evaluation import CLASSES
-from report.pages import shared as parts
-from report.pages.study import Study
 from report.output.bundle import Bundle
+from report.pages.shared import Download, submission_download
+from report.pages.study import Study
+from report.text import formats, promise
 
 COLUMNS = ["ImageId", "Label"]
 SHOWN = 8
 
 
-def context(study: Study, bundle: Bundle) -> SubmissionContext:
-    download = parts.submission_download(study)
-    content = study.run.submitted
-    bundle.add(download.path, content)
+@dataclass(frozen=True)
+class Check:
+    """One demand that Kaggle makes of a submission, and what was found."""
+
+    demand: str
+    holds: bool
+    found: str
+
+
+@dataclass(frozen=True)
+class LabelShare:
+    label: int
+    predicted: int
+    predicted_share: float
+    labelled_share: float
+
+
+@dataclass(frozen=True)
+class Context:
+    download: Download
+    expected: float
+    figure: str
+    expected_score: str
+    relation: str
+    refit_verdict: str
+    refit_made_it_worse: bool
+    head: list[list[str]]
+    checks: list[Check]
+    passed: bool
+    shares: list[LabelShare]
+    chart: Markup
+    furthest: LabelShare
+    command: str
+
+
+def context(study: Study, bundle: Bundle) -> Context:
+    download = submission_download(study, bundle)
     # As text, so that the checks see what is in the file and not what a reader makes of it.
-    header, *rows = [line.split(",") for line in content.decode().splitlines() or [""]]
+    header, *rows = [line.split(",") for line in study.run.submitted.decode().splitlines() or [""]]
     checks = _checks(header, rows, study.run.record.data.test_rows)
     shares = _shares(rows, study)
-    return SubmissionContext(
-        download=download, head=[header, *rows[:SHOWN]],
-        checks=checks, passed=all(check.holds for check in checks), shares=shares,
-        chart=study.drawings.svg(charts.shares, "submitted", "Bar chart: the share of each digit among the submitted "
-                            "answers and the labelled rows; the table below has the numbers.",
-                            {"labelled rows": [share.learned_share for share in shares],
-                             "submitted answers": [share.submitted_share for share in shares]}),
-        furthest=max(shares, key=lambda s: abs(s.submitted_share - s.learned_share)),
+    return Context(
+        download=download, expected=study.promise.expected.accuracy, figure=promise.figure(study),
+        expected_score=promise.expected_score(study), relation=promise.relation(study),
+        refit_verdict=promise.refit_verdict(study), refit_made_it_worse=study.promise.refit_made_it_worse,
+        head=[header, *rows[:SHOWN]], checks=checks, passed=all(check.holds for check in checks),
+        shares=shares,
+        chart=study.drawings.svg(
+            charts.shares, "predicted", "Bar chart: the share of each digit among the predicted labels of the "
+            "test rows and the labels of the labelled rows; the table beside it has the numbers.",
+            {"labelled rows": [share.labelled_share for share in shares],
+             "predicted for the test rows": [share.predicted_share for share in shares]}),
+        furthest=max(shares, key=lambda share: abs(share.predicted_share - share.labelled_share)),
         command=f'kaggle competitions submit -c digit-recognizer -f {download.name} '
                 f'-m "{study.run.record.id}"')
 
 
-def _checks(header: List[str], rows: List[List[str]], expected_rows: int) -> List[Check]:
+def _checks(header: list[str], rows: list[list[str]], expected_rows: int) -> list[Check]:
     named = header == COLUMNS and all(len(row) == len(COLUMNS) for row in rows)
     ids, labels = ([row[column] for row in rows] if named else [] for column in (0, 1))
     blanks = sum(not field.strip() for row in rows for field in row)
@@ -54,9 +91,9 @@ def _checks(header: List[str], rows: List[List[str]], expected_rows: int) -> Lis
     ]
 
 
-def _shares(rows: List[List[str]], study: Study) -> List[LabelShare]:
-    answers = [int(row[-1]) for row in rows if row[-1] in map(str, CLASSES)]
-    submitted = np.bincount(answers, minlength=len(CLASSES))
-    learned = np.bincount(study.run.preview.train_labels, minlength=len(CLASSES))
-    return [LabelShare(label, int(submitted[label]), submitted[label] / max(len(answers), 1),
-                       learned[label] / learned.sum()) for label in CLASSES]
+def _shares(rows: list[list[str]], study: Study) -> list[LabelShare]:
+    labels = [int(row[-1]) for row in rows if row[-1] in map(str, CLASSES)]
+    predicted = np.bincount(labels, minlength=len(CLASSES))
+    labelled = np.bincount(study.run.data.train_labels, minlength=len(CLASSES))
+    return [LabelShare(label, int(predicted[label]), predicted[label] / max(len(labels), 1),
+                       labelled[label] / labelled.sum()) for label in CLASSES]

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from report.text import formats
-from report.pages.study import Study
+from digits.run import FIT, REFIT
+from report.pages.study import Study, best_epoch
+from report.text import formats, promise
 
 
 def _fact(about: str):
@@ -18,33 +19,43 @@ class Facts:
 
     source: str = _fact('which data: "kaggle" or "sample"')
     train_rows: str = _fact("labelled rows")
-    test_rows: str = _fact("rows without labels, which the submission answers")
-    fit_rows: str = _fact("labelled rows that the first fit learned from")
-    validation_rows: str = _fact("labelled rows held back to judge the first fit")
-    validation_share: str = _fact("the part of the labelled rows held back")
+    test_rows: str = _fact("rows without labels, which the submission labels")
+    fit_rows: str = _fact("rows that a network learned from in the fit")
+    validation_rows: str = _fact("rows on which the networks were judged, which they had not learned from")
+    validation_share: str = _fact("their share of the labelled rows")
+    networks: str = _fact("networks that were trained")
+    folds: str = _fact('folds of the labelled rows, "0" for a hold-out')
+    recipe: str = _fact("name of the recipe")
     accuracy: str = _fact("accuracy on the validation rows")
-    errors: str = _fact("mistakes on the validation rows")
-    mistakes: str = _fact('the same with its noun: "1 mistake", "22 mistakes"')
+    errors: str = _fact("misclassified validation rows")
+    misclassified: str = _fact('the same with its noun: "1 misclassified digit", "22 misclassified digits"')
     low: str = _fact("lower end of the accuracy's 95% interval (Wilson)")
     high: str = _fact("upper end of the accuracy's 95% interval (Wilson)")
-    most_confused: str = _fact('the most frequent confusion: "4 read as 9 (3 times)"')
-    hardest: str = _fact("the digit that is most often misread")
-    sure_mistakes: str = _fact('mistakes made with a probability above 90%: "3 mistakes"')
+    promise: str = _fact("which networks were judged and which made the submission")
+    refit_verdict: str = _fact("what the refit did to the network, empty without one")
+    expected_score: str = _fact("where the submission's score is expected")
+    expected: str = _fact("the accuracy that comes nearest to the submission's score")
+    expected_low: str = _fact("lower end of the submission's expected score (95%)")
+    expected_high: str = _fact("upper end of the submission's expected score (95%)")
+    most_confused: str = _fact('the most frequent confusion: "4 predicted to be 9 (3 times)"')
+    hardest: str = _fact("the digit with the lowest recall")
+    sure_mistakes: str = _fact('misclassified with a confidence above 90%: "3 digits"')
     layers: str = _fact("layers of the network")
     parameters: str = _fact("parameters of the network")
     trainable_parameters: str = _fact("those that training changes")
     largest_layer: str = _fact("the layer with the most parameters")
     largest_share: str = _fact("its share of all parameters")
-    multiply_adds: str = _fact("multiplications that reading one digit costs, in millions")
-    epochs: str = _fact("epochs of the first fit")
-    refit_epochs: str = _fact("epochs of the refit on all labelled rows")
+    multiply_adds: str = _fact("multiply-adds for one digit, in millions")
+    epochs: str = _fact("epochs of the fit")
+    refit_epochs: str = _fact("epochs of the refit")
+    refit_rows: str = _fact("rows that the refit learned from")
     batch_size: str = _fact("images a batch")
-    best_epoch: str = _fact("epoch of the first fit with the lowest validation loss")
+    best_epoch: str = _fact("epoch of the fit with the lowest validation loss")
     best_loss: str = _fact("its validation loss")
     best_accuracy: str = _fact("its validation accuracy")
     refit_accuracy: str = _fact("validation accuracy at the end of the refit: no estimate")
     time: str = _fact("time of all epochs")
-    fit_time: str = _fact("time of the first fit's epochs")
+    fit_time: str = _fact("time of the fit's epochs")
     refit_time: str = _fact("time of the refit's epochs")
     device: str = _fact("PlaidML's name of the device")
     device_description: str = _fact("what the device is")
@@ -53,47 +64,58 @@ class Facts:
 def facts(study: Study) -> Facts:
     """Every fact of one run, formatted."""
     record, judged, layers = study.run.record, study.evaluation, study.run.layers
-    best = best_epoch(study.fit)
+    fit, refit = study.mean_epochs(FIT), study.mean_epochs(REFIT)
+    best, (low, high) = best_epoch(fit), promise.score_interval(study)
     recall = [(score.recall, score.label) for score in judged.classes if score.recall is not None]
     largest = max(layers, key=lambda layer: layer.parameters)
-    most = judged.pairs[0] if judged.pairs else None
-    sure = int(np.sum(judged.confidence[judged.mistakes] > 0.9))
+    most = judged.confusions[0] if judged.confusions else None
+    sure = int(np.sum(judged.confidence[judged.misclassified] > 0.9))
+
+    def time_of(*stages):
+        return formats.duration(sum(epoch.seconds for member in study.members for epoch in member.history
+                                    if epoch.stage in stages))
+
     return Facts(
         source=record.data.source,
         train_rows=formats.number(record.data.train_rows),
         test_rows=formats.number(record.data.test_rows),
-        fit_rows=formats.number(record.data.train_rows - judged.count),
+        fit_rows=formats.span([len(member.rows.training) for member in study.members]),
         validation_rows=formats.number(judged.count),
         validation_share=formats.percent(judged.count / record.data.train_rows, 0),
+        networks=formats.number(len(study.members)),
+        folds=str(study.folds),
+        recipe=record.recipe.name,
         accuracy=formats.percent(judged.accuracy),
         errors=formats.number(judged.errors),
-        mistakes=formats.plural(judged.errors, "mistake"),
+        misclassified=formats.plural(judged.errors, "misclassified digit"),
         low=formats.percent(judged.interval[0]),
         high=formats.percent(judged.interval[1]),
-        most_confused=(f"{most.true} read as {most.predicted} "
+        promise=promise.relation(study),
+        refit_verdict=promise.refit_verdict(study),
+        expected_score=promise.expected_score(study),
+        expected=formats.percent(study.promise.expected.accuracy),
+        expected_low=formats.percent(low),
+        expected_high=formats.percent(high),
+        most_confused=(f"{most.true} predicted to be {most.predicted} "
                        f"({formats.plural(most.count, 'time')})" if most else "none"),
         hardest=str(min(recall)[1]),
-        sure_mistakes=formats.plural(sure, "mistake"),
+        sure_mistakes=formats.plural(sure, "digit"),
         layers=formats.number(len(layers)),
         parameters=formats.number(study.parameters),
         trainable_parameters=formats.number(study.trainable_parameters),
         largest_layer=largest.name,
         largest_share=formats.percent(largest.parameters / study.parameters, 0),
         multiply_adds=f"{sum(layer.multiply_adds for layer in layers) / 1e6:.1f}",
-        epochs=formats.number(len(study.fit)),
-        refit_epochs=formats.number(len(study.refit)),
+        epochs=formats.number(len(fit)),
+        refit_epochs=formats.number(len(refit)),
+        refit_rows=promise.refit_rows(study),
         batch_size=formats.number(record.recipe.batch_size),
         best_epoch=str(best.epoch),
         best_loss=formats.decimal(best.val_loss),
         best_accuracy=formats.percent(best.val_acc),
-        refit_accuracy=formats.percent(study.refit[-1].val_acc) if study.refit else "none",
-        time=formats.duration(study.seconds),
-        fit_time=formats.duration(sum(epoch.seconds for epoch in study.fit)),
-        refit_time=formats.duration(sum(epoch.seconds for epoch in study.refit)),
-        device=record.device.id,
-        device_description=record.device.description)
-
-
-def best_epoch(epochs):
-    """The epoch with the lowest validation loss."""
-    return min(epochs, key=lambda epoch: epoch.val_loss)
+        refit_accuracy=formats.percent(refit[-1].val_acc) if refit else "none",
+        time=time_of(FIT, REFIT),
+        fit_time=time_of(FIT),
+        refit_time=time_of(REFIT),
+        device=", ".join(device.id for device in study.devices),
+        device_description=", ".join(dict.fromkeys(device.description for device in study.devices)))

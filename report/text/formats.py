@@ -41,7 +41,7 @@ def size(count) -> str:
 
 
 def plural(count, noun: str, many: str = "") -> str:
-    """(1, "mistake") -> "1 mistake"; (22, "mistake") -> "22 mistakes"."""
+    """(1, "epoch") -> "1 epoch"; (22, "epoch") -> "22 epochs"."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
@@ -61,4 +61,23 @@ def shape(sizes) -> str:
     return " × ".join(f"{size:,}" for size in sizes)
 
 
-FILTERS = {f.__name__: f for f in (number, decimal, percent, duration, size, plural, date, moment, shape)}
+def span(counts) -> str:
+    """[33600, 33599, 33600] -> "33,599 to 33,600"; [37800] -> "37,800"."""
+    low, high = min(counts), max(counts)
+    return number(low) if low == high else f"{low:,} to {high:,}"
+
+
+def detail(layer) -> str:
+    """What sets a layer apart from others of its kind: "3 × 3, relu", "2 × 2" or "0.25"."""
+    size = layer.kernel_size or layer.pool_size
+    stepped = layer.kernel_size and set(layer.strides or ()) - {1}
+    return ", ".join(filter(None, [
+        shape(size) if size else None,
+        f"stride {shape(layer.strides)}" if stepped else None,
+        "padded" if layer.padding == "same" else None,
+        layer.activation if layer.activation != "linear" else None,
+        f"{layer.rate:g}" if layer.rate is not None else None]))
+
+
+FILTERS = {f.__name__: f for f in (number, decimal, percent, duration, size, plural, date, moment, shape, span,
+                                   detail)}

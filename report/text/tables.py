@@ -1,20 +1,18 @@
 """What is behind the figures, as CSV for spreadsheets and as JSON for programs."""
 
 import json
-from typing import List, Sequence
+from collections.abc import Sequence
+
+# The cells are numbers and plain names, so that nothing needs quotes.
 
 
-def csv(header: Sequence[str], rows: Sequence[Sequence]) -> bytes:
-    """Numbers and plain names only, so that nothing needs quotes."""
-    lines = [",".join(map(_text, row)) for row in (header, *rows)]
+def csv(columns: dict[str, Sequence]) -> bytes:
+    lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
     return ("\n".join(lines) + "\n").encode()
 
 
-def as_json(header: Sequence[str], rows: Sequence[Sequence]) -> bytes:
-    """A list of objects, one a line."""
-    records: List[str] = [json.dumps(dict(zip(header, row))) for row in rows]
-    return ("[\n" + ",\n".join(records) + "\n]\n").encode()
-
-
-def _text(value) -> str:
-    return "" if value is None else str(value)
+def as_json(columns: dict[str, Sequence]) -> bytes:
+    """An object with a list a column."""
+    lines = [f"{json.dumps(name)}: {json.dumps(list(cells), separators=(',', ':'))}"
+             for name, cells in columns.items()]
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()

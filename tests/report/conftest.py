@@ -9,7 +9,7 @@ from made import write_run
 from pages_as_trees import read_html
 
 from digits.run import Run
-from report.figures.drawings import Drawings
+from report.figures.drawing_cache import DrawingCache
 from report.output.render import render
 from report.settings import SiteSettings
 
@@ -17,19 +17,19 @@ from report.settings import SiteSettings
 @pytest.fixture(scope="session", autouse=True)
 def drawn_once(tmp_path_factory):
     """All tests share the drawings, which take most of the time of a render."""
-    class Shared(Drawings):
+    class Shared(DrawingCache):
         def forget_unused(self):
             pass
 
     shared = Shared(tmp_path_factory.mktemp("drawings"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("report.pages.study.Drawings", lambda folder: shared)
+        patch.setattr("report.pages.study.DrawingCache", lambda folder: shared)
         yield
 
 
 @pytest.fixture
 def make_run(tmp_path):
-    """make_run(mistakes=..., source=..., ...) writes a run and reads it."""
+    """make_run(misclassified=..., folds=..., ...) writes a run and reads it."""
     def make(folder="run", **changes) -> Run:
         return write_run(tmp_path / folder, **changes)
     return make
@@ -37,10 +37,10 @@ def make_run(tmp_path):
 
 @pytest.fixture(scope="session")
 def made_run(tmp_path_factory) -> Run:
-    """A finished run of 200 drawn digits with five known mistakes, and another one beside it.
+    """A finished run of 200 drawn digits of which five are misclassified, and another one beside it.
     Read it, do not change it."""
     runs = tmp_path_factory.mktemp("runs")
-    write_run(runs / "kaggle-earlier", mistakes=[(1, 7, 0.6)] * 6, fingerprint="earlier",
+    write_run(runs / "kaggle-earlier", misclassified=[(1, 7, 0.6)] * 6, fingerprint="earlier",
               finished="2025-02-01T12:00:00+00:00")
     return write_run(runs / "kaggle-0123456789")
 

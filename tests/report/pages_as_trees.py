@@ -4,6 +4,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+from report.pages import NOT_FOUND, PAGES
+
+
+NAMES = [Path(plan.path).stem for plan in (*PAGES, NOT_FOUND)]
+
 
 class _Tree(HTMLParser):
     """HTML to an ElementTree, which also shows that every element is closed where it should be."""

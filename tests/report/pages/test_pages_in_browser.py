@@ -5,7 +5,7 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from test_site import NAMES
+from pages_as_trees import NAMES
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ def test_a_page_opens_from_its_folder_whole_and_asks_nobody_else(visit, name):
 
 
 def test_all_is_there_without_javascript(visit):
-    page = visit("mistakes", java_script_enabled=False)
-    assert page.locator(".mistakes li:visible").count() == 5
-    assert page.locator(".mistakes .bars:visible").count() == 5
+    page = visit("misclassified", java_script_enabled=False)
+    assert page.locator(".misclassified li:visible").count() == 5
+    assert page.locator(".misclassified .bars:visible").count() == 5
     assert not page.locator("form").is_visible()
     page = visit("activations", java_script_enabled=False)
     assert page.locator(".watched .map:visible").count() == 4
@@ -93,17 +93,17 @@ def test_the_first_tab_stop_skips_to_the_content(visit):
 
 
 def expect_shown(page, *marks) -> None:
-    expect(page.locator(".mistakes li:visible .mark")).to_have_text(list(marks),
+    expect(page.locator(".misclassified li:visible .mark")).to_have_text(list(marks),
                                                                     use_inner_text=True)
 
 
 def expect_all_five_shown(page) -> None:
-    expect(page.locator(".mistakes li:visible .mark")).to_have_count(5)
+    expect(page.locator(".misclassified li:visible .mark")).to_have_count(5)
 
 
 def test_a_cell_of_the_confusion_matrix_leads_to_exactly_its_images(visit):
     page = visit("results")
-    page.locator(".matrix a[href*='true-4-as-9']").click()
+    page.locator(".matrix a[href*='true-4-predicted-9']").click()
     page.wait_for_load_state()
     expect_shown(page, "9 4", "9 4")
     expect(page.locator("output")).to_have_text("2 of 5 are shown")
@@ -112,19 +112,19 @@ def test_a_cell_of_the_confusion_matrix_leads_to_exactly_its_images(visit):
 
 def test_a_cell_leads_to_its_images_without_javascript_too(visit):
     page = visit("results", java_script_enabled=False)
-    page.locator(".matrix a[href*='true-4-as-9']").click()
-    expect(page.locator("#true-4-as-9")).to_be_in_viewport()
-    assert page.locator("#true-4-as-9 img").count() == 2
+    page.locator(".matrix a[href*='true-4-predicted-9']").click()
+    expect(page.locator("#true-4-predicted-9")).to_be_in_viewport()
+    assert page.locator("#true-4-predicted-9 img").count() == 2
 
 
 def test_the_filters_work_by_keyboard_and_are_in_the_address(visit):
-    page = visit("mistakes")
+    page = visit("misclassified")
     page.locator("select[name=true]").focus()
     for _ in "any", 0, 1, 2, 3:
         page.keyboard.press("ArrowDown")
     expect(page.locator("output")).to_have_text("2 of 5 are shown")
     expect_shown(page, "9 4", "9 4")
-    expect(page).to_have_url(re.compile("#true-4-as-any$"))
+    expect(page).to_have_url(re.compile("#true-4-predicted-any$"))
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     for _ in 0, 50, 70:
@@ -138,16 +138,16 @@ def test_the_filters_work_by_keyboard_and_are_in_the_address(visit):
 
 
 def test_a_filter_in_the_address_is_taken_up(visit, made_site):
-    page = visit("mistakes")
-    page.goto((made_site / "mistakes.html").as_uri() + "#true-any-as-4")
+    page = visit("misclassified")
+    page.goto((made_site / "misclassified.html").as_uri() + "#true-any-predicted-4")
     expect_shown(page, "4 9")
 
 
 def test_each_image_has_its_permanent_link(visit, made_site):
-    page = visit("mistakes")
+    page = visit("misclassified")
     page.locator("select[name=true]").select_option("9")
     link = page.locator("li[data-true='3'] figcaption a").get_attribute("href")
-    page.goto((made_site / "mistakes.html").as_uri() + link)
+    page.goto((made_site / "misclassified.html").as_uri() + link)
     expect(page.locator(link)).to_be_in_viewport()
     expect_all_five_shown(page)
 

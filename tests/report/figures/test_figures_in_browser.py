@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_site import NAMES
+from pages_as_trees import NAMES
 
 from report.figures import charts
 
 WIDTHS, SCHEMES = (360, 1440), ("light", "dark")
-STYLE = Path(__file__).parents[2] / "assets" / "style.css"
+STYLE = Path(__file__).parents[3] / "assets" / "style.css"
 
 # The ink of each text of every drawing, in pixels of the screen, and what is drawn beside it.
 FIND_FAULTS = r"""() => {
@@ -145,12 +145,11 @@ def rising(count: int, top=0.9999) -> list:
 def curves(count: int, best: int, percent: bool):
     learned = rising(count) if percent else falling(count)
     validation = [value - 0.002 if percent else value + 0.01 for value in learned]
-    return charts.curves("curves", f"{count} epochs", list(range(1, count + 1)), learned, validation,
-                         best, percent)
+    return charts.curves("curves", f"{count} epochs", [learned], [validation], learned, validation, best, percent)
 
 
 def flat(value: float, percent: bool):
-    return charts.curves("curves", f"always {value}", [1, 2, 3], [value] * 3, [value] * 3, 1, percent)
+    return charts.curves("curves", f"always {value}", [], [], [value] * 3, [value] * 3, 1, percent)
 
 
 ODD = {
@@ -163,7 +162,7 @@ ODD = {
     "a loss that is no number": lambda: flat(math.nan, False),
     "a loss beyond measure": lambda: flat(3.2e9, False),
     "digits that never come": lambda: charts.shares("shares", "shares", {
-        "rows learned from": [1.0] + [0.0] * 9, "validation rows": [0.0] * 9 + [1.0]}),
+        "training rows": [1.0] + [0.0] * 9, "validation rows": [0.0] * 9 + [1.0]}),
     "always sure": lambda: charts.reliability("sure", "sure", [1.0], [1.0], [0.999], [1.0]),
     "never right": lambda: charts.reliability(
         "wrong", "wrong", [0.1, 0.3, 0.6, 0.9], [0.0] * 4, [0.0] * 4, [0.3] * 4),
@@ -171,9 +170,13 @@ ODD = {
         "right", "right", [0.5, 0.75, 1.0], [1.0, 1.0, 1.0]),
     "one mistake in 28,000": lambda: charts.coverage(
         "one", "one", [0.5, 0.75, 1.0], [1.0, 1.0, 27_999 / 28_000]),
-    "one run": lambda: charts.runs("run", "run", {"a": [0.5]}, "a"),
-    "thirty runs": lambda: charts.runs("runs", "runs", {
-        f"run-{number}": rising(5 + 7 * number, 0.9 + number / 310) for number in range(30)}, "run-7"),
+    "five networks, one of which ended early": lambda: charts.curves(
+        "many", "many", [falling(9)] * 4 + [falling(3)], [rising(9)] * 5, falling(9), rising(9), 9, False),
+    "a learning rate that falls to nothing": lambda: charts.learning_rate("rate", "rate", falling(40) + [0.0]),
+    "a learning rate of one epoch": lambda: charts.learning_rate("one", "one", [1e-9]),
+    "one run": lambda: charts.runs("run", "run", [0.1], [0.5], 0),
+    "thirty runs": lambda: charts.runs(
+        "runs", "runs", [90.0 * number for number in range(30)], rising(30, 0.997), 7),
 }
 
 
@@ -228,7 +231,7 @@ def at(picture: Image.Image, x: float, y: float, width: float, height: float):
 
 
 def test_filters_are_blue_where_they_want_ink_and_red_where_they_want_paper(visit, made_run):
-    page, kernel = visit("activations"), made_run.weights["conv1/kernel"][:, :, 0]
+    page, kernel = visit("activations"), made_run.members[0].weights["conv1/kernel"][:, :, 0]
     strong = np.argwhere(np.abs(kernel) > 0.5 * np.abs(kernel).max())
     assert len(strong) > 20
     for look in each_look(page):
@@ -239,7 +242,7 @@ def test_filters_are_blue_where_they_want_ink_and_red_where_they_want_paper(visi
 
 
 def test_what_a_layer_answers_strongly_is_bright_and_what_weakly_is_dark(visit, made_run):
-    page, answer = visit("activations"), made_run.activations.layers["conv1"][0].astype(float)
+    page, answer = visit("activations"), made_run.members[0].activations.layers["conv1"][0].astype(float)
     page.evaluate("document.querySelector('.choice').remove()")  # it stands before what scrolls
     inner = answer[1:-1, 1:-1]  # a pixel at the edge may be half outside of the picture
     for look in each_look(page):
@@ -262,7 +265,7 @@ def test_layers_that_learn_are_blue_and_the_others_grey(visit):
 def test_misread_digits_are_red_on_the_map_and_in_the_matrix(visit):
     page = visit("results")
     for look in each_look(page):
-        picture = picture_of(page.locator(".landscape svg"))
+        picture = picture_of(page.locator(".embedding svg"))
         seen = {hue_of(colour) for count, colour in picture.getcolors(1 << 20)
                 if min(abs(a - b) for a, b in zip(colour, picture.getpixel((1, 1)))) > 60}
         assert "red" in seen and "blue" not in seen, look
@@ -271,8 +274,8 @@ def test_misread_digits_are_red_on_the_map_and_in_the_matrix(visit):
 
 
 def test_the_bar_of_the_label_is_blue_and_that_of_what_was_read_red(visit):
-    page = visit("mistakes")
+    page = visit("misclassified")
     for look in each_look(page):
         for role, hue in (("true", "blue"), ("predicted", "red")):
-            bar = page.locator(f".mistakes li[data-sure='55.0'] rect.{role}")
+            bar = page.locator(f".misclassified li[data-confidence='55.0'] rect.{role}")
             assert hue_of(at(picture_of(bar), 1, 1, 2, 2)) == hue, look

@@ -1,26 +1,26 @@
 """Charts and pictures, each drawn once: drawing takes most of the time of a render.
 
-A drawing is kept under a name made of all that decides how it looks: the code that draws it, the
+A drawing is kept under a name made of all that decides how it looks: the code of this folder, the
 libraries, and what is drawn. So a change of a template or a note draws nothing anew.
 """
 
 import hashlib
 import os
 import sys
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Callable, Optional
 
 import numpy as np
 from markupsafe import Markup
 
 
-class Drawings:
+class DrawingCache:
     """The drawings of one run, kept in `folder`; without a folder each is drawn when asked for."""
 
-    def __init__(self, folder: Optional[Path] = None):
-        self.folder, self.used = folder, set()
+    def __init__(self, folder: Path | None = None, code: Path = Path(__file__).parent):
+        self.folder, self.code, self.used = folder, code, set()
 
     def svg(self, draw: Callable[..., str], *arguments) -> Markup:
         """What `draw` returns as markup for a page."""
@@ -31,7 +31,7 @@ class Drawings:
         return self._drawn(lambda: draw(*arguments), draw, arguments)
 
     def forget_unused(self) -> None:
-        """Delete what this render had no use for."""
+        """Deletes what this render had no use for."""
         if self.folder and self.folder.is_dir():
             for path in self.folder.iterdir():
                 if path.name not in self.used:
@@ -40,7 +40,7 @@ class Drawings:
     def _drawn(self, drawing: Callable[[], bytes], draw: Callable, arguments: tuple) -> bytes:
         if self.folder is None:
             return drawing()
-        name = _name(draw, arguments)
+        name = self._name(draw, arguments)
         self.used.add(name)
         path = self.folder / name
         try:
@@ -50,22 +50,22 @@ class Drawings:
             _keep(path, content)
             return content
 
+    def _name(self, draw: Callable, arguments: tuple) -> str:
+        digest = hashlib.sha256(self._version + f"{draw.__module__}.{draw.__qualname__}".encode())
+        for argument in arguments:
+            if isinstance(argument, np.ndarray):
+                digest.update(f"{argument.dtype}{argument.shape}".encode())
+                digest.update(np.ascontiguousarray(argument).tobytes())
+            else:
+                digest.update(repr(argument).encode())
+        return digest.hexdigest()
 
-def _name(draw: Callable, arguments: tuple) -> str:
-    digest = hashlib.sha256(_code(draw.__code__.co_filename) + draw.__qualname__.encode())
-    for argument in arguments:
-        if isinstance(argument, np.ndarray):
-            digest.update(f"{argument.dtype}{argument.shape}".encode())
-            digest.update(np.ascontiguousarray(argument).tobytes())
-        else:
-            digest.update(repr(argument).encode())
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=None)
-def _code(file: str) -> bytes:
-    libraries = [metadata.version(name) for name in ("matplotlib", "numpy", "pillow")]
-    return Path(file).read_bytes() + repr((sys.version_info[:2], libraries)).encode()
+    @cached_property
+    def _version(self) -> bytes:
+        """All code that draws, for a constant or a helper may stand in another file than its user."""
+        versions = [metadata.version(name) for name in ("matplotlib", "numpy", "pillow")]
+        sources = [path.read_bytes() for path in sorted(self.code.glob("*.py"))]
+        return b"\0".join([*sources, repr((sys.version_info[:2], versions)).encode()])
 
 
 def _keep(path: Path, content: bytes) -> None:
