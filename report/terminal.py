@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from digits.evaluation import Promise
 from digits.run import FIT, REFIT
 from report.errors import one_line
 from report.text import formats
@@ -66,43 +65,26 @@ class Terminal:
 
 def summarise(study: "Study", output: Path) -> None:
     """Says how good the submission is, where the site is, and how to look at it."""
+    from report.text import promise
+
     console = Console(highlight=False)
-    promise = study.promise
-    expected = promise.expected
+    expected, verdict = study.promise.expected, promise.refit_verdict(study)
     low, high = map(formats.percent, expected.interval)
+    refit = "Warning" if study.promise.refit_made_it_worse else "Refit"
+    advice = " Leave it out with --refit-epochs 0." * study.promise.refit_made_it_worse
     lines = [
-        ("Accuracy", f"{formats.percent(expected.accuracy)} (95% interval: {low} to {high}; "
-                     f"{formats.plural(expected.errors, 'mistake')} in "
-                     f"{formats.plural(expected.count, 'digit')} never learned from)"),
-        ("Judged", _judged(promise, len(study.run.members))),
+        ("Accuracy", f"{formats.percent(expected.accuracy)} (95% interval: {low} to {high}) "
+                     f"{promise.figure(study)}."),
+        ("Judged", promise.relation(study)),
+        *([(refit, verdict + advice)] if verdict else []),
+        ("Score", promise.expected_score(study)),
         ("Submission", study.run.submission),
         ("Site", output / "index.html")]
-    if promise.refit_made_it_worse:
-        lines.insert(2, ("Warning", f"the refit made the network worse: the loss on these digits rose "
-                                    f"from {formats.decimal(promise.before.loss)} to "
-                                    f"{formats.decimal(promise.after.loss)}. --refit-epochs 0 submits "
-                                    "the network that was judged."))
     for label, text in lines:
         console.print(Text.assemble((f"{label}:", "bold"), f" {one_line(str(text))}"), soft_wrap=True)
     where = "" if output == Path("site") else f" --output {output}"
     console.print(Text(one_line(f"Open that file in a browser, or run: python -m report serve{where}")),
                   soft_wrap=True)
-
-
-def _judged(promise: Promise, members: int) -> str:
-    networks = "the network" if members == 1 else f"the mean of {members} networks"
-    if promise.kind == "same":
-        return f"{networks}, which also made the submission."
-    if promise.kind == "folds":
-        return ("each digit by the networks that had not learned from it; the submission is the mean of "
-                f"all {members}, which is as good or better.")
-    if promise.after:
-        return (f"{networks} after the refit, which also made the submission. Before it, these digits "
-                f"had {formats.percent(promise.before.accuracy)}, and all "
-                f"{formats.number(promise.judged.count)} validation digits "
-                f"{formats.percent(promise.judged.accuracy)}.")
-    return (f"{networks} after the fit; the submission was made after a refit, and no digit is left "
-            "that could judge that.")
 
 
 def _member(event: "MemberProgress") -> str:

@@ -4,17 +4,16 @@ import io
 import re
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from rich.console import Console
 
-from digits.evaluation import Evaluation, Promise
 from digits.progress import Progress
 from digits.run import Epoch
 from digits.training import MemberProgress
+from report.pages.study import study
 from report.terminal import Terminal, summarise
+from report.text import formats
 
 BATCH = MemberProgress("network-1", 1, 1, Progress(
     stage="fit", epoch=3, epochs=20, batch=120, batches=296, loss=0.0812, acc=0.9751, seconds_left=130))
@@ -60,35 +59,25 @@ def test_each_network_has_its_bar_and_is_named():
     assert f"Network 2 of 2: {EPOCH_LINE}" in text
 
 
-def evaluation(errors: int) -> Evaluation:
-    probabilities = np.full((100, 10), 0.1 / 9)
-    probabilities[:, 0] = 0.9
-    return Evaluation(np.arange(100), (np.arange(100) < errors).astype(int), probabilities)
-
-
-JUDGED, BETTER, WORSE = evaluation(4), evaluation(2), evaluation(6)
-
-
-@pytest.mark.parametrize("promise, members, parts", [
-    (Promise("same", JUDGED), 1, [
-        "Accuracy: 96.00% (95% interval: 90.16% to 98.43%; 4 mistakes in 100 digits never learned from)",
-        "Judged: the network, which also made the submission."]),
-    (Promise("same", JUDGED), 3, ["Judged: the mean of 3 networks, which also made the submission."]),
-    (Promise("folds", JUDGED), 5, ["Judged: each digit by the networks that had not learned from it; the "
-                                   "submission is the mean of all 5, which is as good or better."]),
-    (Promise("refit", JUDGED, JUDGED, BETTER), 1, [
-        "Accuracy: 98.00%", "Judged: the network after the refit, which also made the submission. Before "
-                            "it, these digits had 96.00%"]),
-    (Promise("refit", JUDGED, JUDGED, WORSE), 1, [
-        "Accuracy: 94.00%", "Warning: the refit made the network worse: the loss on these digits rose from "
-                            "0.2811 to 0.3690. --refit-epochs 0 submits the network that was judged."]),
-    (Promise("refit", JUDGED), 1, ["Judged: the network after the fit; the submission was made after a "
-                                   "refit, and no digit is left that could judge that."])])
-def test_the_summary_says_what_was_judged_and_what_was_submitted(capsys, promise, members, parts):
-    run = SimpleNamespace(members=[None] * members, submission=Path("runs/a/submission.csv"))
-    summarise(SimpleNamespace(run=run, promise=promise), Path("docs"))
+@pytest.mark.parametrize("worse", [False, True])
+def test_the_summary_says_what_was_judged_what_was_submitted_and_what_the_refit_did(
+        make_run, capsys, worse):
+    shown = study(make_run(worse=worse))
+    summarise(shown, Path("docs"))
     said = capsys.readouterr().out
-    for part in (*parts, "Submission: runs/a/submission.csv", "Site: docs/index.html",
-                 "python -m report serve --output docs"):
+    for part in (f"Accuracy: {formats.percent(shown.promise.after.accuracy)} (95% interval: ", "after the refit.\n",
+                 "The submission was made after it", "\nScore: ",
+                 f"Submission: {shown.run.submission}\n", "Site: docs/index.html\n",
+                 "python -m report serve --output docs\n"):
         assert part in said
-    assert ("Warning" in said) == promise.refit_made_it_worse
+    assert ("Warning: " in said) == worse
+    assert ("the refit made the network worse. Leave it out with --refit-epochs 0." in said) == worse
+
+
+def test_the_summary_of_a_run_without_a_refit_says_nothing_of_one(make_run, capsys):
+    shown = study(make_run(refit=False))
+    summarise(shown, Path("site"))
+    said = capsys.readouterr().out
+    assert "Accuracy: 91.67% (95% interval: 81.93% to 96.39%) of 60 digits" in said
+    assert "The network that was judged made the submission." in said
+    assert "refit" not in said.replace(str(shown.run.submission), "").lower() and "--output" not in said
