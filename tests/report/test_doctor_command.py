@@ -1,10 +1,9 @@
 """`report doctor`: its exit code, lines to search in where it is piped, a table on a terminal."""
 
 import io
-import sys
-from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
 from report.commands import doctor
@@ -24,18 +23,19 @@ def found(monkeypatch):
     return made
 
 
-def test_piped_each_finding_is_a_line_and_its_mend_another(found, capsys):
+def test_piped_each_finding_is_a_line_and_its_mend_another(found):
     found += [BAD, GOOD]
-    doctor.run(SimpleNamespace(device=None))
-    assert capsys.readouterr().out.splitlines() == [
+    result = CliRunner().invoke(doctor.doctor)
+    assert (result.exit_code, result.output.splitlines()) == (0, [
         "FAULT  driver [red]a\\x1b.icd names nothing", "       -> remove it",
-        "   ok  llvm_cpu.0 (AMD EPYC): self-test passed"]
+        "   ok  llvm_cpu.0 (AMD EPYC): self-test passed"])
 
 
 def test_without_a_usable_device_the_command_fails(found):
     found += [BAD, {**GOOD, "usable": False}]
-    with pytest.raises(ReportError, match="no device can be used"):
-        doctor.run(SimpleNamespace(device=None))
+    result = CliRunner().invoke(doctor.doctor)
+    assert result.exit_code == 1
+    assert "no device can be used" in str(result.exception) + result.output
 
 
 def test_on_a_terminal_long_findings_stay_in_their_column():
@@ -50,42 +50,30 @@ def test_on_a_terminal_long_findings_stay_in_their_column():
     assert all(line.startswith("       ") for line in plain.file.getvalue().splitlines()[1:])
 
 
-def test_findings_are_those_of_plaidkeras_and_a_failure_of_it_is_told(monkeypatch, tmp_path):
+@pytest.fixture
+def plaidkeras_doctor(monkeypatch, tmp_path):
+    """A program in the place of plaidkeras.doctor."""
     (tmp_path / "plaidkeras").mkdir()
     (tmp_path / "plaidkeras" / "__init__.py").touch()
-    program = tmp_path / "plaidkeras" / "doctor.py"
-    program.write_text("import json, sys\nprint(json.dumps({'text': sys.argv[1:]}))")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return (tmp_path / "plaidkeras" / "doctor.py").write_text
+
+
+def test_findings_are_those_of_plaidkeras(plaidkeras_doctor):
+    plaidkeras_doctor("import json, sys\nprint(json.dumps({'text': sys.argv[1:]}))")
     assert list(doctor.findings("gpu.0")) == [{"text": ["gpu.0"]}]
     assert list(doctor.findings(None)) == [{"text": []}]
-    program.write_text("import sys; sys.exit(3)")
+
+
+def test_a_failure_of_plaidkeras_doctor_is_told(plaidkeras_doctor):
+    plaidkeras_doctor("import sys; sys.exit(3)")
     with pytest.raises(ReportError, match="plaidkeras.doctor ended with 3"):
         list(doctor.findings(None))
 
 
-def test_a_command_that_is_stopped_ends_the_doctor(monkeypatch):
-    monkeypatch.setattr(doctor, "subprocess", SimpleNamespace(
-        DEVNULL=-3, PIPE=-1, Popen=Endless))
+@pytest.mark.timeout(30)
+def test_a_command_that_is_stopped_does_not_wait_for_plaidkeras_doctor(plaidkeras_doctor):
+    plaidkeras_doctor("import time\nprint('{}', flush=True)\ntime.sleep(60)")
     begun = doctor.findings(None)
     next(begun)
     begun.close()
-    assert Endless.terminated
-
-
-class Endless:
-    """A child process that goes on finding something until it is terminated."""
-
-    terminated, returncode = False, None
-
-    def __init__(self, command, **given):
-        assert command[:3] == [sys.executable, "-m", "plaidkeras.doctor"]
-        self.stdout = iter(lambda: '{"text": "another"}', None)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def terminate(self):
-        Endless.terminated = True
