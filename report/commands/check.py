@@ -21,7 +21,7 @@ def check(output, runs):
     """
     from report.output.site_check import shown_run
     refuse_faults(output, shown_run(output, runs))
-    click.echo(f"{output}: whole, and fit to be published.")
+    print(f"{output}: whole, and fit to be published.")
 
 
 def refuse_faults(site, run) -> None:
@@ -30,6 +30,6 @@ def refuse_faults(site, run) -> None:
     from report.text import formats
     found = list(faults(site, run))
     for fault in found:
-        click.echo(fault)
+        print(fault)
     if found:
         raise ReportError(f"{site}: has {formats.plural(len(found), 'fault')}, listed above.")

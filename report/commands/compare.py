@@ -45,7 +45,7 @@ def compare(recipes, step, seeds, epochs, data, jobs, device, runs):
         for title, recipe in compared:
             terminal(f"{title}:")
             finished.append((title, train(data, recipe, {}, runs, device, False, terminal, jobs=jobs)))
-    click.echo(table(finished))
+    print(table(finished))
 
 
 def table(finished: list) -> str:

@@ -19,7 +19,7 @@ def notes(notes, names):
     \b
     Examples:
       python -m report notes
-      python -m report notes --names             list the figures that a text may name
+      python -m report notes --names       list the figures that a text may name
     """
     import os
     import shutil
@@ -30,7 +30,7 @@ def notes(notes, names):
 
     if names:
         for item in fields(Facts):
-            click.echo(f"{item.name:22} {item.metadata['about']}")
+            print(f"{item.name:22} {item.metadata['about']}")
         return
     try:
         notes.mkdir(parents=True, exist_ok=True)
@@ -40,8 +40,8 @@ def notes(notes, names):
     for source in sorted(BUILT_IN_NOTES.glob("*.md")):
         target = notes / source.name
         if os.path.lexists(target):
-            click.echo(f"{target}  kept as it is")
+            print(f"{target}  kept as it is")
         else:
             shutil.copyfile(source, target)
-            click.echo(f"{target}  written")
-    click.echo("Edit these and run: python -m report render")
+            print(f"{target}  written")
+    print("Edit these and run: python -m report render")

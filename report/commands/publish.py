@@ -25,7 +25,7 @@ def publish(output, runs, config, notes, remote, branch, sample, insist):
     \b
     Examples:
       python -m report publish
-      python -m report publish --sample          though it shows the bundled sample
+      python -m report publish --sample      though it shows the bundled sample
     """
     from digits.run import latest
     from report import settings
@@ -45,7 +45,7 @@ def publish(output, runs, config, notes, remote, branch, sample, insist):
                           "all the same with --insist")
     newest = latest(runs).record.id
     if newest != run.record.id:
-        click.echo(f"This is the site of {run.record.id}; the run {newest} is newer.")
+        print(f"This is the site of {run.record.id}; the run {newest} is newer.")
     address = publication.publish(output, remote, branch, f"The report of {run.record.id}")
-    click.echo(f"Published on the branch {branch} of {address}")
-    click.echo(f"Its address: {publication.pages_address(address)}")
+    print(f"Published on the branch {branch} of {address}")
+    print(f"Its address: {publication.pages_address(address)}")

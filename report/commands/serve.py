@@ -35,12 +35,12 @@ def serve(output, notes, config, runs, host, port):
 
     with server(output, host, port) as listening:
         host, port = listening.server_address[:2]
-        click.echo(f"Serving {output} at http://{host}:{port}/ (Ctrl-C stops it)")
+        print(f"Serving {output} at http://{host}:{port}/ (Ctrl-C stops it)", flush=True)
         try:
             run = shown_run(output, runs)
         except ReportError:
-            click.echo(f"The run of this site is not in {runs}/, so changes of its texts will not "
-                       "show. Say where it is with --runs.")
+            print(f"The run of this site is not in {runs}/, so changes of its texts will not "
+                       "show. Say where it is with --runs.", flush=True)
             listening.serve_forever()
         watched = [TEMPLATES, ASSETS, notes, config or settings.DEFAULT]
 

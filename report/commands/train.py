@@ -14,13 +14,13 @@ def train(config, **training):
 
     \b
     Examples:
-      python -m report train --recipe notebook --epochs 20
+      python -m report train --recipe notebook
       python -m report train --folds 5 --jobs 2
-      python -m report train --force             train again though nothing has changed
+      python -m report train --force       train again though nothing has changed
     """
     from report import settings
     run = trained(settings.load(config), **training)
-    click.echo(f"The run is in {run.folder}. Show it with: python -m report render")
+    print(f"The run is in {run.folder}. Show it with: python -m report render")
 
 
 def trained(config, *, recipe, epochs, refit_epochs, batch_size, folds, seeds, time_budget, data,

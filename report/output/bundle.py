@@ -135,7 +135,7 @@ def _only_writer(output: Path) -> Iterator[None]:
 
 
 def _beside(output: Path, what: str) -> Path:
-    return output.with_name(f".{output.name}.{what}")
+    return output.parent / f".{output.name}.{what}"  # of / too, which has no name
 
 
 def _copy_others(output: Path, partial: Path, ours: set[str]) -> None:
