@@ -1,5 +1,6 @@
 """`report check` and `report publish`, on real sites and a real git remote."""
 
+import os
 import shutil
 import subprocess
 import threading
@@ -10,8 +11,7 @@ import pytest
 from made import write_run
 
 from report import cli
-from report.commands.publish import pages_address
-from report.output.site_check import Markup
+from report.output.publication import pages_address
 
 
 @pytest.fixture(scope="module")
@@ -63,79 +63,30 @@ def test_a_built_site_has_no_fault(built, capsys):
     assert "site: whole, and fit to be published." in capsys.readouterr().out
 
 
-def test_the_page_for_missing_addresses_may_name_its_own_site_s_address(built, capsys):
-    (built / "report.toml").write_text('[report]\nbase_url = "https://ada.example/digits"\n')
-    assert cli.main(["render"]) == 0
-    page = built / "site" / "404.html"
-    assert 'href="https://ada.example/digits/style.css"' in page.read_text()
-    assert cli.main(["check"]) == 0, capsys.readouterr()
-    edit(page, "https://ada.example/digits/style.css", "https://eve.example/digits/style.css")
-    assert cli.main(["check"]) == 1
-    assert "fetches 'https://eve.example/digits/style.css' from elsewhere" in capsys.readouterr().out
-
-
-def edit(path, old, new):
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
-
-
-@pytest.mark.parametrize("markup, says", [
-    ('<a href="gone.html">x</a>', "'gone.html' leads to nothing"),
-    ('<a href="../gone.html">x</a>', "'../gone.html' leads to nothing"),
-    ('<a href="data.html#gone">x</a>', "'data.html#gone' names a place that data.html does not"),
-    ('<a href="/data.html">x</a>', "'/data.html' starts at the server's top"),
-    ('<a href="javascript:alert(1)">x</a>', "which is no web address"),
-    ('<img src="https://example.org/x.png">', "fetches 'https://example.org/x.png' from elsewhere"),
-    ('<img src="//example.org/x.png">', "fetches '//example.org/x.png' from elsewhere"),
-    ('<img srcset="gone.png 2x">', "'gone.png' leads to nothing"),
-    ('<link rel="stylesheet" href="https://example.org/x.css">', "from elsewhere"),
-    ('<p style="background: url(https://example.org/x)">', "from elsewhere")])
-def test_what_is_wrong_in_a_page_is_named(built, capsys, markup, says):
-    edit(built / "site" / "index.html", "</body>", f"{markup}</body>")
-    assert cli.main(["check"]) == 1
-    told = capsys.readouterr()
-    assert f"site/index.html: {says}" in told.out or says in told.out
-    assert "site/index.html: was changed after it was built" in told.out
-    assert told.err.startswith("error: site: has ") and "listed above" in told.err
-
-
-@pytest.mark.parametrize("markup", [
-    '<meta http-equiv=" Refresh" content="0;url=http://evil/">', '<base href="http://evil/">',
-    '<body background="http://evil/a.png">', '<form action="http://evil">', '<a ping="http://evil">',
-    '<button formaction="//evil">', '<image xlink:href="http://evil/b.png">',
-    '<use href="http://evil/c.svg">', '<rect fill="URL(http://evil/c.svg#a)">',
-    '<link rel="stylesheet" rel="canonical" href="http://evil/a.css">', "<iframe srcdoc='a'>",
-    "<script>fetch('x')</script>", "<script>fetch('x')", '<p onclick="x()">', "<![x[ <p>",
-    "<style>a { background: image-set('http://evil/d.png' 1x)", "<style>@import '//evil';</style>"])
-def test_whatever_asks_another_server_or_acts_by_itself_is_found(markup):
-    page = Markup(markup)
-    assert page.active or [reference for reference in page.references if reference.fault]
-
-
 def test_what_is_wrong_with_the_files_is_named(built, capsys):
     site = built / "site"
+    page = site / "index.html"
+    page.write_text(page.read_text().replace("</body>", "<script>evil()</script></body>"))
     (site / "404.html").unlink()
     (site / ".env").write_text("SECRET=1")
     (site / "way-out").symlink_to(built)
     (site / "downloads" / "submission.csv").write_text("ImageId,Label\n1,1\n")
     (site / "more.css").write_text("@import 'https://example.org/x.css';")
-    (site / "a.svg").write_text('<svg><image href="http://evil/x.png"/><script>x()</script></svg>')
-    (site / "c.css").write_text('a { background: image-set("http://evil/d.png" 1x) }')
-    (site / "d.js").write_text('fetch("http://evil")')
     (site / "odd\nname").write_text("")
     (site / "CNAME").write_text("digits.example.org")
+    os.mkfifo(site / "pipe")
     with open(site / "huge.bin", "wb") as file:
         file.truncate(100_000_001)
     assert cli.main(["check"]) == 1
-    told = capsys.readouterr().out
-    for says in ("404.html: is missing", ".env: is hidden", "way-out: is a symbolic link",
+    told = capsys.readouterr()
+    for says in ("index.html: was changed after it was built", "404.html: is missing", ".env: is hidden",
+                 "way-out: is a symbolic link", "pipe: is a pipe or a device",
                  "is not the submission of the run, runs/kaggle-01/submission.csv",
-                 "more.css: fetches", "a.svg: fetches 'http://evil/x.png'", "a.svg: holds a script",
-                 "c.css: fetches 'http://evil/d.png'", "d.js: fetches 'http://evil' from elsewhere",
-                 "odd\\nname: is not part of the site that was built; delete it", "huge.bin: has more than 100,000,000 bytes"):
-        assert says in told
-    assert "CNAME:" not in told
+                 "more.css: is not part of the site that was built; delete it",
+                 "odd\\nname: is not part of the site", "huge.bin: has more than 100,000,000 bytes"):
+        assert says in told.out
+    assert "CNAME:" not in told.out
+    assert told.err.startswith("error: site: has ") and "listed above" in told.err
 
 
 def test_no_site_and_a_site_without_its_run_are_said_so(built, capsys):
@@ -171,9 +122,6 @@ def test_publish_refuses_with_the_reason_and_pushes_nothing(repository, make_run
     (repository / "site" / "data.html").unlink()
     assert "listed above" in refused()
     assert cli.main(["render"]) == 0
-    make_run("runs/newer", fingerprint="other", finished="2030-01-01T00:00:00+00:00")
-    assert "is stale: the run newer is newer" in refused()
-    assert cli.main(["render"]) == 0
     make_run("runs/sampled", source="sample", fingerprint="third",
              finished="2031-01-01T00:00:00+00:00")
     assert cli.main(["render"]) == 0
@@ -199,11 +147,30 @@ def test_a_branch_with_something_else_is_left_alone(repository, capsys):
     assert published(repository) == set()
 
 
-def test_texts_that_changed_after_the_site_was_built_make_it_stale(repository, capsys):
+def test_an_older_run_that_was_chosen_is_published_and_the_newer_one_named(repository, make_run, capsys):
+    make_run("runs/newer", fingerprint="other", finished="2030-01-01T00:00:00+00:00")
+    assert cli.main(["render", "--run", "kaggle-01"]) == 0
+    assert cli.main(["publish"]) == 0, capsys.readouterr()
+    assert "This is the site of kaggle-01; the run newer is newer." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path, text, what", [
+    ("notes/data.md", "Mine.", "your own texts have"),
+    ("report.toml", "[report]\ntitle = 'Mine'", "[report] of report.toml has"),
+    ("report.toml", "[report]\nbase_url = 'https://ada.example/'", "[report] of report.toml has")])
+def test_what_changed_after_the_site_was_built_makes_it_stale(repository, capsys, path, text, what):
     (repository / "notes").mkdir()
-    (repository / "notes" / "data.md").write_text("Mine.")
+    (repository / path).write_text(text)
     assert cli.main(["publish"]) == 1
-    assert "is stale: the texts in notes/ have changed since" in capsys.readouterr().err
+    assert (f"site: is stale: {what} changed since. Write it anew with: python -m report render "
+            "--run kaggle-01") in capsys.readouterr().err
+    assert cli.main(["render", "--run", "kaggle-01"]) == 0
+    assert cli.main(["publish"]) == 0, capsys.readouterr()
+
+
+def test_a_change_of_the_recipe_in_report_toml_leaves_the_site_as_it_is(repository, capsys):
+    (repository / "report.toml").write_text("[recipe]\nepochs = 5")
+    assert cli.main(["publish"]) == 0, capsys.readouterr()
 
 
 def git(*arguments, **options) -> str:
