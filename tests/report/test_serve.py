@@ -1,5 +1,7 @@
 """`report serve`, over a real port."""
 
+import socket
+import struct
 import threading
 import time
 from urllib.error import HTTPError
@@ -8,9 +10,8 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import expect
 
-from report.commands import serve
-from report.commands.serve import server
 from report.errors import ReportError
+from report.output.server import rendering_anew, server
 
 
 @pytest.fixture
@@ -89,26 +90,76 @@ def test_only_what_is_served_asks_for_changes(address, made_site):
     assert "_reload" not in written and "connect-src" not in written
 
 
-def test_an_open_page_reloads_when_a_note_changes(made_run, browser, tmp_path, monkeypatch):
+@pytest.mark.parametrize("asked", [b"GET / HTTP/1.0\r\n\r\n", b"GET /_changes HTTP/1.0\r\n\r\n", b"GET"])
+def test_a_browser_that_drops_its_connection_leaves_no_trace(address, made_site, asked, capfd):
+    host, port = address.removeprefix("http://").split(":")
+    for _ in range(5):
+        with socket.create_connection((host, int(port))) as browser:
+            # Closed with a reset, as a browser's tab is that was closed in the middle.
+            browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            browser.sendall(asked)
+    with urlopen(f"{address}/") as answer:
+        assert answer.status == 200
+    time.sleep(0.1)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """Folders and files that need not be there, and how often they were rendered."""
+    made, rendered = tmp_path.resolve(), threading.Semaphore(0)
+    (made / "templates" / "partials").mkdir(parents=True)
+    (made / "runs").mkdir()
+    paths = [made / "templates", made / "notes", made / "report.toml"]
+    with rendering_anew(paths, rendered.release):
+        time.sleep(0.3)  # until it looks
+        yield made, rendered
+
+
+@pytest.mark.parametrize("path", ["templates/base.html", "templates/partials/new.html", "report.toml"])
+def test_a_change_is_rendered(watched, path):
+    made, rendered = watched
+    (made / path).write_text("new")
+    assert rendered.acquire(timeout=10)
+
+
+def test_notes_that_are_made_while_it_looks_are_rendered_and_so_are_their_changes(watched):
+    made, rendered = watched
+    (made / "notes").mkdir()
+    assert rendered.acquire(timeout=10)
+    for text in ("first", "second"):
+        time.sleep(0.3)
+        (made / "notes" / "data.md").write_text(text)
+        assert rendered.acquire(timeout=10)
+
+
+def test_what_is_not_watched_is_not_rendered(watched):
+    made, rendered = watched
+    (made / "runs" / "run.json").write_text("{}")
+    (made / "README.md").write_text("x")
+    assert not rendered.acquire(timeout=0.5)
+
+
+def test_an_open_page_reloads_when_a_note_changes(made_run, browser, tmp_path):
     from report.output.render import render
     from report.settings import SiteSettings
-    monkeypatch.setattr(serve, "SECONDS_BETWEEN_LOOKS", 0.05)
     site, notes = tmp_path / "site", tmp_path / "notes"
     notes.mkdir()
 
+    render(made_run, site, notes, SiteSettings())
+    listening = server(site, "127.0.0.1", 0)
+
     def again():
         render(made_run, site, notes, SiteSettings())
+        listening.site_changed()
 
-    again()
-    with server(site, "127.0.0.1", 0) as listening:
+    with listening, rendering_anew([notes], again):
         threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True).start()
-        threading.Thread(target=serve.watch, args=([notes], again, listening.site_changed),
-                         daemon=True).start()
         page = browser.new_page()
         with page.expect_response("**/_changes"):
             page.goto(f"http://127.0.0.1:{listening.server_address[1]}/")
         (notes / "overview.md").write_text("{{ nonsense }}")
-        time.sleep(0.3)  # the mistake is told in the terminal, and the page stays
+        time.sleep(0.6)  # the mistake is told in the terminal, and the page stays
         assert "learned from 140 handwritten digits" in page.inner_text("main")
         (notes / "overview.md").write_text("My own words.")
         expect(page.locator("main")).to_contain_text("My own words.")
