@@ -110,7 +110,7 @@ class Recipe(Record):
     validation: Validation = Validation()
     refit: Refit = Refit()
     averaged_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    test_time_augmentation: Annotated[int, Field(ge=1, le=64)] = 1
+    test_time_augmentation: Annotated[int, Field(ge=1, le=9)] = 1
     time_budget: Annotated[float, Field(ge=0, le=10 ** 7)] = 0.0
 
     @property

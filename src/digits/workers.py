@@ -1,6 +1,7 @@
 """Several members at a time: on this machine's cores, or on the machines of a Dask cluster."""
 
 import os
+import threading
 
 from joblib import Parallel, delayed, parallel_config
 
@@ -17,10 +18,19 @@ def train_at_once(members: list[dict], jobs: int, dask: str | None) -> None:
         with _cluster(dask), parallel_config(backend="dask"):
             Parallel()(delayed(train_member)(**member) for member in members)
         return
+    cores, failed = max(1, available_cores() // jobs), threading.Event()
+
+    def train(member: dict) -> None:
+        if failed.is_set():  # one that waited for its turn is not begun any more
+            return
+        try:
+            train_member(**member, cores=cores)
+        except BaseException:
+            failed.set()
+            raise
+
     # Threads: each only waits for the process that PlaidML runs in.
-    cores = max(1, available_cores() // jobs)
-    Parallel(n_jobs=jobs, prefer="threads")(
-        delayed(train_member)(**member, cores=cores) for member in members)
+    Parallel(n_jobs=jobs, prefer="threads")(delayed(train)(member) for member in members)
 
 
 def available_cores() -> int:
