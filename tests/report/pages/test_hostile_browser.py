@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from made import write_run
 
+from digits.records import printable
 from digits.run import DataFacts, DeviceFacts, Run
 from report.output.render import render
 from report.settings import SiteSettings
@@ -19,28 +21,26 @@ HOSTILE = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    from made import write_run
-    place = tmp_path_factory.mktemp("hostile")
-    write_run(place / "runs" / "earlier", fingerprint="earlier", versions={HOSTILE: HOSTILE},
-              finished="2025-02-01T12:00:00+00:00", device=DeviceFacts(*[HOSTILE] * 3))
-    run = write_run(
-        place / "runs" / "stranger", fingerprint=HOSTILE, versions={HOSTILE: HOSTILE},
-        warnings=(HOSTILE,), error=HOSTILE, seconds={HOSTILE: 1.0, "fit": 2.0},
-        device=DeviceFacts(*[HOSTILE] * 3),
-        data=DataFacts(HOSTILE, HOSTILE, HOSTILE, 200, 40, HOSTILE))
-    layers = json.loads((run.folder / "model.json").read_text())
-    for layer in layers["layers"]:
-        layer.update(kind=run.record.device.id, detail=run.record.device.id)
-    (run.folder / "model.json").write_text(json.dumps(layers))
+    place, shown = tmp_path_factory.mktemp("hostile"), printable(HOSTILE)
+    hostile = {"versions": {shown: shown}, "fingerprint": shown,
+               "device": DeviceFacts(id=shown, description=shown, reason=shown), "warnings": [shown],
+               "seconds": {shown: 1.0, "fit": 2.0}}
+    write_run(place / "runs" / "earlier", finished="2025-02-01T12:00:00+00:00", **hostile)
+    run = write_run(place / "runs" / "stranger", error=shown, **hostile, data=DataFacts(
+        source="kaggle", train_file=shown, test_file=shown, train_rows=200, test_rows=40, fingerprint=shown))
+    path = run.members[0].folder / "model.json"
+    layers = json.loads(path.read_text())
+    for layer in layers:
+        layer.update({key: shown for key in ("activation", "padding") if layer[key]})
+    path.write_text(json.dumps(layers))
     (place / "notes").mkdir()
     for page in ("overview", "results"):
         text = HOSTILE.replace("{", "").replace("\x1b", "").replace("\u202e", "").replace("\u2066", "")
         (place / "notes" / f"{page}.md").write_text(
             f"{text}\n\n{text.replace('<', '[').replace('>', ']')}\n\n{{{{ device }}}} "
             "[a](https://example.org/\"onmouseover=\"alert(1)) `<b>`")
-    shown = run.record.device.id
     render(Run(run.folder), place / "site", place / "notes",
-           SiteSettings(shown, shown, shown))
+           SiteSettings(title=shown, author=shown, description=shown))
     return place / "site"
 
 
@@ -83,5 +83,5 @@ def test_nothing_hostile_runs_on_any_page(browser, site):
 def test_hostile_texts_are_shown_as_they_are_but_for_what_hides(site):
     text = (site / "submission.html").read_text(encoding="utf-8")
     assert "&lt;script&gt;window.hacked" in text
-    for sign in "\u202e\u2066\u200b\x1b":
-        assert sign not in text
+    for character in "\u202e\u2066\u200b\x1b":
+        assert character not in text
