@@ -45,14 +45,14 @@ WATCHED = {"conv1": (26, 26, 32), "norm1": (24, 24, 32), "pool": (9, 9, 128), "d
            "dense2": (10,)}
 
 
-def write_run(folder: Path, misclassified=MISCLASSIFIED, source="kaggle", refit=True, worse=False, folds=0,
-              seeds=1, duplicates=(), leaks=(), recipe={}, warnings=(), device=DEVICE, seconds=None,
+def write_run(folder: Path, misclassified=MISCLASSIFIED, source="kaggle", refit=True, worse=False, kept=160,
+              folds=0, seeds=1, duplicates=(), leaks=(), recipe={}, warnings=(), device=DEVICE, seconds=None,
               **record) -> Run:
     """Writes a made run; keywords that are fields of RunRecord replace its values.
 
-    refit: the notebook's, which is `worse` than the fit where that is asked for. folds, seeds: more
-    networks; each but the first is right about one digit that the others misclassify. recipe: other
-    numbers of the recipe, nested.
+    refit: the notebook's, from the first `kept` rows; `worse` than the fit where that is asked for.
+    folds, seeds: more networks; each but the first is right about one digit that the others
+    misclassify. recipe: other numbers of the recipe, nested.
     """
     random = np.random.RandomState(0)
     recipe = recipes.NOTEBOOK.changed({
@@ -88,7 +88,7 @@ def write_run(folder: Path, misclassified=MISCLASSIFIED, source="kaggle", refit=
             name=name, status=FINISHED, seed=333 + seed, fold=fold + 1 if folds else None, device=device,
             started="2025-03-01T12:00:00+00:00", finished="2025-03-01T12:10:00+00:00",
             seconds=seconds or {FIT: 60.0, **({REFIT: 40.0} if recipe.refit.epochs else {}), "predict": 3.0},
-            warnings=tuple(warnings)), recipe, labels, images, rows[fold], wrong, test_labels, worse, random)
+            warnings=tuple(warnings)), recipe, labels, images, rows[fold], wrong, test_labels, worse, kept, random)
     run = Run(folder)
     judged = evaluate(run)
     wrong_rows = judged.rows[np.sort(judged.misclassified)]
@@ -128,10 +128,10 @@ def _write_augmentation(folder: Path, recipe: Recipe, images: np.ndarray) -> Non
 
 
 def _write_member(folder: Path, record: MemberRecord, recipe: Recipe, labels, images, validation, wrong,
-                  test_labels, worse, random) -> None:
+                  test_labels, worse, kept, random) -> None:
     folder.mkdir()
     write_record(folder / "member.json", record)
-    kept = 160 if recipe.refit.epochs else 0
+    kept = kept if recipe.refit.epochs else 0
     rows = MemberRows(np.setdiff1d(np.arange(TRAIN), validation), validation, np.arange(kept),
                       np.arange(kept, TRAIN) if kept else np.empty(0, int))
     write_group(folder / "rows.npz", rows)
