@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -322,16 +323,20 @@ def test_a_driver_that_crashes_or_hangs_takes_no_one_with_it(tmp_path, monkeypat
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_doctor_that_is_ended_ends_what_it_waits_for(tmp_path):
     pid = tmp_path / "pid"
-    os.mkfifo(pid)
     (tmp_path / "sitecustomize.py").write_text(f"""
 import os, sys
 if "plaidkeras.opencl" in sys.orig_argv:
-    open({str(pid)!r}, "w").write(str(os.getpid()))
+    open({str(pid.with_suffix(".new"))!r}, "w").write(str(os.getpid()))
+    os.rename({str(pid.with_suffix(".new"))!r}, {str(pid)!r})
     import time; time.sleep(60)
 """)
+    path = os.pathsep.join([str(tmp_path), *sys.path])
     with subprocess.Popen([sys.executable, "-m", "plaidkeras.doctor"], stdout=subprocess.DEVNULL,
-                          env={**os.environ, "PYTHONPATH": str(tmp_path)}) as child:
-        probe = int(pid.read_text())  # waits until it runs
+                          env={**os.environ, "PYTHONPATH": path}) as child:
+        while not pid.exists():
+            assert child.poll() is None
+            time.sleep(0.01)
+        probe = int(pid.read_text())
         child.terminate()
         assert child.wait(20) == 128 + signal.SIGTERM
     with pytest.raises(ProcessLookupError):

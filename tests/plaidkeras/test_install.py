@@ -39,7 +39,8 @@ print(plaidkeras.install().reason)
 
 def test_install_after_keras_says_so(tmp_path):
     (tmp_path / "keras.py").write_text("")
-    result = python("import keras, plaidkeras; plaidkeras.install()", PYTHONPATH=str(tmp_path))
+    result = python("import keras, plaidkeras; plaidkeras.install()",
+                    PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
     assert "keras was imported before plaidkeras.install()" in result.stderr
 
 
