@@ -23,12 +23,13 @@ def notes(notes, names):
     """
     import os
     import shutil
-    from dataclasses import fields
 
     from report.paths import BUILT_IN_NOTES
-    from report.text.facts import Facts
 
     if names:
+        from dataclasses import fields
+
+        from report.text.facts import Facts
         for item in fields(Facts):
             print(f"{item.name:22} {item.metadata['about']}")
         return

@@ -1,5 +1,6 @@
 """`report render`: a finished run in, site out."""
 
+import os
 from pathlib import Path
 
 import click
@@ -41,7 +42,7 @@ def find(name: str | None, runs: Path):
     if name is None:
         return latest(runs)
     for folder in (runs / name, Path(name)):
-        if (folder / "run.json").is_file():
+        if os.path.lexists(folder / "run.json"):
             run = Run(folder)
             if run.record.status != FINISHED:
                 raise ReportError(f"{folder}: this run is not finished but {run.record.status}. "
