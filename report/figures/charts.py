@@ -34,9 +34,10 @@ def curves(name: str, label: str, training: list[list[float]], validation: list[
     epochs = range(1, len(mean_training) + 1)
     mean = ", mean" if len(training) > 1 else ""
     with _axes() as (figure, axes):
-        for lines, colour in ((training, MUTED), (validation, ACCENT)):
-            for line in lines if mean else []:
-                axes.plot(epochs[:len(line)], line, color=colour, linewidth=0.7, alpha=0.6)
+        for lines, colour, title in ((training, MUTED, ""), (validation, ACCENT, "each network")):
+            for number, line in enumerate(lines if mean else []):
+                axes.plot(epochs[:len(line)], line, color=colour, linewidth=0.8, alpha=0.6,
+                          label="" if number else title)
         axes.plot(epochs, mean_training, color=MUTED, linewidth=1.4, label=f"training {measure}{mean}",
                   marker="o" if len(epochs) == 1 else "")  # a line of one point shows nothing
         axes.plot(epochs, mean_validation, color=ACCENT, linewidth=2.2, label=f"validation {measure}{mean}")

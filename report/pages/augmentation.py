@@ -6,19 +6,17 @@ from report.figures import images
 from report.output.bundle import Bundle
 from report.pages.shared import Digit, Picture, picture
 from report.pages.study import Study
+from report.text import formats
 
 COLUMNS = 8
 
 
 @dataclass(frozen=True)
 class Context:
-    """`used`: this run trained with such variations. The limits are those of digits.recipe.Augmentation."""
+    """`used`: this run trained with such variations. `limits` say how far the images are varied."""
 
     used: bool
-    rotation: float
-    zoom: float
-    shift: float
-    elastic: float
+    limits: list[str]
     count: int
     originals: Picture
     augmented: Picture
@@ -28,9 +26,8 @@ class Context:
 def context(study: Study, bundle: Bundle) -> Context:
     stored, labels = study.run.augmentation, study.run.data.first_labels
     of_labels = ", ".join(map(str, labels))
-    rotation, zoom, shift, elastic = stored.limits.tolist()
     return Context(
-        used=bool(stored.used[0]), rotation=rotation, zoom=zoom, shift=shift, elastic=elastic,
+        used=bool(stored.used[0]), limits=_limits(*stored.limits.tolist()),
         count=len(stored.images),
         originals=picture(bundle, "images/augmentation/originals.png", images.sheet(stored.images, COLUMNS),
                           f"The originals: {of_labels}"),
@@ -39,6 +36,14 @@ def context(study: Study, bundle: Bundle) -> Context:
         variations=[_variations(bundle, row, int(labels[row]), stored.images[row], variations)
                     for row, variations in zip(stored.varied_rows.tolist(), stored.variations)
                     if row < len(labels)])
+
+
+def _limits(rotation: float, zoom: float, shift: float, elastic: float) -> list[str]:
+    return [text for limit, text in (
+        (rotation, f"turned by up to {rotation:g}° either way (rotation)"),
+        (zoom, f"stretched by up to {formats.percent(zoom, 0)} (zoom)"),
+        (shift, f"moved by up to {28 * shift:.1f} pixels (shift)"),
+        (elastic, f"bent by smooth displacements of about {elastic:g} pixels (elastic distortion)")) if limit]
 
 
 def _variations(bundle: Bundle, row: int, label: int, image, variations) -> tuple[Digit, Picture]:

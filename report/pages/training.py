@@ -57,7 +57,6 @@ class Context:
     views: int
     accuracy: float
     refit_verdict: str
-    refit_made_it_worse: bool
     networks: list[Network]
     devices: list[DeviceFacts]
     started: str
@@ -72,7 +71,6 @@ def context(study: Study, bundle: Bundle) -> Context:
         stages=[_stage(study, stage) for stage in (FIT, REFIT) if study.mean_epochs(stage)],
         averaged_epochs=recipe.averaged_epochs, views=recipe.test_time_augmentation,
         accuracy=study.evaluation.accuracy, refit_verdict=promise.refit_verdict(study),
-        refit_made_it_worse=study.promise.refit_made_it_worse,
         networks=[_network(study, member) for member in study.members] if len(study.members) > 1 else [],
         devices=study.devices, started=record.started,
         settings=[("Batch size", formats.plural(recipe.batch_size, "image")),

@@ -20,9 +20,8 @@ def relation(study: Study) -> str:
     """How what was judged relates to what was submitted."""
     kind, judged, refit = study.promise.kind, study.evaluation, study.run.record.recipe.refit
     if kind == "folds":
-        return (f"Each of the {number(judged.count)} labelled digits was judged by {_judges(study)} that had "
-                f"not learned from it. The mean of all {len(study.members)} networks made the submission, "
-                "which is as good or better: the figure is a lower bound.")
+        return (f"The mean of all {len(study.members)} networks made the submission. It is as good or better "
+                "than those that judged: the figure is a lower bound.")
     if kind == "same":
         many = len(study.members) > 1
         return (f"The mean of the {len(study.members)} networks’ probabilities was judged, and made the submission."
@@ -39,11 +38,10 @@ def refit_verdict(study: Study) -> str:
     if after is None:
         return ("No row is left that neither the fit nor the refit learned from, so nothing is known of how "
                 "the refit changed the network.")
-    verdict = "the refit made the network worse" if study.promise.refit_made_it_worse else \
-        "on these rows the refit did no harm"
-    return (f"On the {plural(after.count, 'row')} that neither fit learned from, the accuracy was "
-            f"{percent(before.accuracy)} before the refit and {percent(after.accuracy)} after it, the loss "
-            f"{decimal(before.loss)} and {decimal(after.loss)}: {verdict}.")
+    verdict = "made the network worse" if study.promise.refit_made_it_worse else "did no harm"
+    return (f"The refit {verdict}: on the {plural(after.count, 'row')} that neither fit learned from, the "
+            f"accuracy was {percent(before.accuracy)} before it and {percent(after.accuracy)} after it, the "
+            f"loss {decimal(before.loss)} and {decimal(after.loss)}.")
 
 
 def expected_score(study: Study) -> str:

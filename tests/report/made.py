@@ -83,7 +83,8 @@ def write_run(folder: Path, misclassified=MISCLASSIFIED, source="kaggle", refit=
     test_labels = random.randint(0, 10, TEST)
     for number, name in enumerate(names):
         fold, seed = number // seeds, number % seeds
-        wrong = [each for place, each in enumerate(of_folds[fold]) if seed == 0 or place != seed - 1]
+        placed = zip(_rows_of(labels, rows[fold], of_folds[fold]), of_folds[fold])
+        wrong = [each for place, each in enumerate(placed) if seed == 0 or place != seed - 1]
         _write_member(folder / "members" / name, MemberRecord(
             name=name, status=FINISHED, seed=333 + seed, fold=fold + 1 if folds else None, device=device,
             started="2025-03-01T12:00:00+00:00", finished="2025-03-01T12:10:00+00:00",
@@ -143,7 +144,7 @@ def _write_member(folder: Path, record: MemberRecord, recipe: Recipe, labels, im
     write_arrays(folder / "weights.npz", {
         "conv1/kernel": random.normal(size=(3, 3, 1, 32)).astype(np.float32)})
     probabilities = _confident(labels[validation])
-    for row, (true, predicted, probability) in zip(_rows_of(labels, validation, wrong), wrong):
+    for row, (true, predicted, probability) in wrong:
         place = np.searchsorted(validation, row)
         probabilities[place] = 0.001
         probabilities[place, true] = min(0.992 - probability, 0.4)

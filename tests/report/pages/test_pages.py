@@ -353,7 +353,7 @@ def test_a_run_that_trained_with_augmentation_says_with_which_numbers(make_run, 
     run = make_run(recipe={"augmentation": {"rotation": 12.0, "zoom": 0.1, "shift": 0.05, "elastic": 1.5}})
     text = text_of(read_html(rendered(run, tmp_path / "site") / "augmentation.html").find(".//main"))
     assert "This run trained with such variations" in text
-    for limit in "12° either way", "10% (zoom)", "1.4 pixels (shift)", "1.5 pixels (elastic":
+    for limit in "12° either way", "10% (zoom)", "1.4 pixels (shift)", "about 1.5 pixels (elastic":
         assert limit in text
 
 
@@ -401,3 +401,44 @@ def test_a_site_is_light(made_site):
                    if (made_site / file).is_file())
     assert weigh("index") < 300_000
     assert max(map(weigh, NAMES)) < 2_000_000
+
+
+def test_where_networks_disagree_each_ones_label_is_told(make_run, tmp_path):
+    site = rendered(make_run(seeds=3, refit=False), tmp_path / "site")
+    results = read_html(site / "results.html")
+    said = results.find(".//section[@aria-labelledby='disagreement']")
+    assert "They predict different labels for 2 rows of 60; the mean of their probabilities is right on 1" \
+        in text_of(said)
+    assert [text_of(row) for row in said.findall(".//tbody/tr")] == [
+        "24 4 9 2 networks say 9, 1 says 4", "54 4 4 2 networks say 9, 1 says 4"]
+    assert "2 networks say 9, 1 says 4. Row 24" in text_of(read_html(site / "misclassified.html").find(".//main"))
+
+
+def test_folds_have_one_judge_a_row_and_so_no_disagreement(make_run, tmp_path):
+    site = rendered(make_run(folds=5), tmp_path / "site")
+    assert "there is no second one to disagree" in text_of(read_html(site / "results.html").find(".//main"))
+
+
+def test_several_networks_have_thin_curves_a_mean_and_a_table(make_run, tmp_path):
+    page = read_html(rendered(make_run(seeds=3, refit=False), tmp_path / "site") / "training.html")
+    rows = page.findall(".//section[@aria-labelledby='networks']//tbody/tr")
+    assert [text_of(row.find("th")) for row in rows] == ["seed-333", "seed-334", "seed-335"]
+    chart = page.find(".//svg[@class='chart']")
+    assert "the mean of 3 networks" in chart.get("aria-label") and "each network" in text_of(chart)
+    assert len([path for path in chart.iter("path") if path.get("stroke-width") == "0.8"
+                and path.get("stroke") == "var(--accent)"]) == 3 + 1  # and one in the key
+
+
+def test_a_schedule_that_changes_has_a_chart_and_averages_are_told(make_run, tmp_path):
+    run = make_run(recipe={"schedule": {"name": "one-cycle"}, "averaged_fraction": 0.4, "test_time_augmentation": 9})
+    fit = read_html(rendered(run, tmp_path / "site") / "training.html").find(".//section[@aria-labelledby='fit']")
+    assert len(fit.findall(".//svg[@class='chart']")) == 3
+    for told in "averaged over the last 2 epochs", "mean over 9 views", "91.67%, may differ from that of the last":
+        assert told in text_of(fit)
+
+
+def test_a_page_that_shows_a_picture_of_another_page_adds_it_itself(made_run):
+    from report.pages import overview
+    bundle = Bundle()
+    shown = overview.context(study(made_run), bundle)
+    assert {shown.submission.path, *(digit.picture.path for digit in shown.most_confident)} == set(bundle.files)
