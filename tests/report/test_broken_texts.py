@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digits.recipe import Recipe
+from digits import recipes
 from digits.run import Run, RunError
-from report.text import notes
 from report.errors import ReportError
-from report.text.facts import Facts, facts
 from report.output.render import render
-from report.settings import SiteSettings, load
 from report.pages.study import study
+from report.settings import SiteSettings, load
+from report.text import notes
+from report.text.facts import Facts, facts
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
@@ -36,10 +37,11 @@ TOML_VALUES = st.one_of(
     st.floats().map(repr), st.text(max_size=20).map(lambda text: json.dumps(text)),
     st.sampled_from(["true", "[]", "{}", "[[1]]", "2020-01-01", "''", "nan", "inf", "-inf", "1e999",
                      '"https://example.org/"', '"javascript:alert(1)"', '"\\u202e"', "0x10"]))
-KEYS = st.sampled_from(["title", "author", "description", "base_url", "epochs", "refit_epochs",
-                        "batch_size", "validation_fraction", "refit_validation_fraction", "seed",
-                        "split_seed", "epoch", "'<script>'", "a.b"])
-TABLES = st.sampled_from(["[report]", "[training]", "[[training]]", "[report.title]", "[other]", ""])
+KEYS = st.sampled_from(["title", "author", "description", "base_url", "name", "epochs", "batch_size", "seed",
+                        "folds", "fraction", "refit.epochs", "optimizer.name", "validation", "epoch",
+                        "'<script>'", "a.b"])
+TABLES = st.sampled_from(["[report]", "[recipe]", "[[recipe]]", "[recipe.validation]", "[report.title]",
+                          "[other]", ""])
 LINES = st.one_of(TABLES, st.tuples(KEYS, TOML_VALUES).map(" = ".join), st.text(max_size=20))
 
 
@@ -52,8 +54,8 @@ def test_settings_are_taken_or_refused_by_one_message(place, table, lines):
     except ReportError as error:
         assert str(path) in said(error)
         return
-    assert all(text.isprintable() for text in vars(loaded.report).values())
-    Recipe().changed(**loaded.training)
+    assert all(text.isprintable() for text in loaded.report.model_dump().values())
+    recipes.named(loaded.recipe_name or "best").changed(loaded.recipe)
 
 
 # Notes
@@ -158,9 +160,9 @@ def changed(draw, array: np.ndarray) -> np.ndarray:
 @st.composite
 def broken_file(draw, run):
     """The name of a file of a run, and what stands in it instead."""
-    name = draw(st.sampled_from(["run.json", "model.json", "history.csv", "submission.csv",
-                                 "preview.npz", "predictions.npz", "activations.npz", "weights.npz"]))
-    path = run.folder / name
+    files = [path for path in run.folder.rglob("*") if path.is_file()]
+    path = draw(st.sampled_from(sorted(files)))
+    name = path.relative_to(run.folder).as_posix()
     if name.endswith(".json") and draw(st.integers(0, 4)):
         return name, json.dumps(replaced_somewhere(draw, json.loads(path.read_text()))).encode()
     if name.endswith(".npz") and draw(st.integers(0, 4)):
@@ -170,10 +172,10 @@ def broken_file(draw, run):
         other = {**arrays, draw(st.sampled_from([key, key, key, "x", "../x"])):
                  changed(draw, arrays[key])}
         return name, other
-    if name == "history.csv" and draw(st.integers(0, 4)):
+    if path.name == "history.csv" and draw(st.integers(0, 4)):
         lines = [line.split(",") for line in path.read_text().splitlines()]
         line = lines[draw(st.integers(0, len(lines) - 1))]
-        line[draw(st.integers(0, 6))] = draw(st.sampled_from(
+        line[draw(st.integers(0, 7))] = draw(st.sampled_from(
             ["", "nan", "inf", "-1", "0", "1e308", "9" * 400, "fit", "<script>", "2.5", "\0", '"']))
         return name, "\n".join(map(",".join, lines)).encode()
     content = path.read_bytes()
@@ -193,10 +195,8 @@ def test_a_broken_run_is_read_or_refused_by_one_message(made_run, place, data):
         (folder / name).write_bytes(content)
     site = place / "site"
     try:
-        run = Run(folder)
-        run.read()
+        render(Run(folder), site, place / "no-notes", SiteSettings())
     except RunError as error:
         assert f"{folder}/" in said(error)  # of two files that disagree it may name the other
         return
-    render(run, site, place / "no-notes", SiteSettings())
     assert "<script>" not in (site / "index.html").read_text()
