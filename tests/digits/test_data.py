@@ -6,8 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from digits.data import DataError, load, split
-from digits.recipe import Recipe, RecipeError
+from digits.data import DataError, load
 
 
 def test_plain_csvs_become_images_and_labels(write_csvs, sample, tmp_path):
@@ -227,22 +226,6 @@ def test_a_zip_file_cut_short(write_csvs, tmp_path):
     expect_error(tmp_path, "digit-recognizer.zip: damaged or only half downloaded")
 
 
-# The split
-
-def test_the_notebooks_split_is_37800_to_4200():
-    labels = np.zeros(42_000, np.uint8)
-    train_rows, validation_rows = split(labels, Recipe())
-    assert (len(train_rows), len(validation_rows)) == (37_800, 4_200)
-    assert sorted([*train_rows, *validation_rows]) == list(range(42_000))
-
-
-def test_the_split_depends_on_its_seed_alone():
-    labels = np.zeros(100, np.uint8)
-    rows = [split(labels, recipe)[1].tolist() for recipe in (
-        Recipe(), Recipe(seed=1, epochs=3), Recipe(split_seed=43))]
-    assert rows[0] == rows[1] != rows[2]
-
-
 def expect_error(location, *says):
     with pytest.raises(DataError) as caught:
         load(location, explicit=True)
@@ -262,11 +245,3 @@ def zip_files(path, *files):
         for file in files:
             archive.write(file, file.name)
     return path
-
-
-@pytest.mark.parametrize("rows, fraction, says", [
-    (10, 0.95, "leaves none of 10 rows to train on"),
-    (300_000, 0.2, "leaves 60,000 of 300,000 rows to validate on, more than the 50,000")])
-def test_a_split_that_leaves_too_few_or_too_many_rows_is_refused(rows, fraction, says):
-    with pytest.raises(RecipeError, match=says):
-        split(np.zeros(rows), Recipe(validation_fraction=fraction))
