@@ -13,6 +13,7 @@ import click
 from digits import ExpectedError
 from report.commands.build import build
 from report.commands.check import check
+from report.commands.compare import compare
 from report.commands.doctor import doctor
 from report.commands.notes import notes
 from report.commands.publish import publish
@@ -31,7 +32,7 @@ class InOrder(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=InOrder, commands=[build, train, render, serve, notes, check, publish, doctor],
+@click.group(cls=InOrder, commands=[build, train, render, serve, notes, check, publish, compare, doctor],
              context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def commands():
     """Train a network that reads handwritten digits, and publish what it learned as a static site.

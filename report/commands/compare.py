@@ -19,14 +19,14 @@ from report.commands import options
 @click.option("--device", metavar="ID", help="PlaidML device, such as llvm_cpu.0.")
 @options.runs
 def compare(recipes, step, seeds, epochs, data, jobs, device, runs):
-    """Compare recipes: the mean and the spread over seeds, paired on the same rows.
+    """Compare recipes over several seeds, on the same rows.
 
     Without names of recipes it climbs the ladder from the notebook's fit to `best`, one change after
     the other. Finished runs are not trained again. The table is Markdown.
 
     \b
     Examples:
-      python -m report compare                     the whole ladder: hours on two cores
+      python -m report compare                the whole ladder: hours on two cores
       python -m report compare --epochs 5 --step 3
       python -m report compare notebook best
     """
