@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from report import sources
+from report.output import sources
 
 SITE = Path(__file__).parents[1] / "site"
 

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
@@ -63,18 +63,21 @@ def refuse_dead_links(files: dict[str, bytes], base_url: str) -> None:
     """Raises ReportError with the first address in a page of these files that leads to nothing, or
     asks another server for something."""
     pages = {name: Markup(content.decode()) for name, content in files.items() if name.endswith(".html")}
+    top = base_url.rstrip("/") + "/"
     for name, page in pages.items():
         for reference in page.references:
             # Shown at any depth of the address that was not found, this page alone names its site's.
-            if base_url and name == "404.html" and reference.address.startswith(base_url.rstrip("/") + "/"):
-                reference = Reference(reference.address[len(base_url.rstrip("/")) + 1:], reference.fetched)
-            fault = reference.fault or not reference.leads_out and _dead(name, reference.address, files, pages)
+            if base_url and name == "404.html" and reference.address.startswith(top):
+                reference = replace(reference, address=reference.address.removeprefix(top))
+            fault = reference.fault or _dead(name, reference, files, pages)
             if fault:
                 raise ReportError(f"{name}: {fault}.")
 
 
-def _dead(page: str, address: str, files: dict[str, bytes], pages: dict[str, Markup]) -> str | None:
-    parts = urlsplit(address)
+def _dead(page: str, reference: Reference, files: dict[str, bytes], pages: dict[str, Markup]) -> str | None:
+    if reference.leads_out:
+        return None
+    address, parts = reference.address, urlsplit(reference.address)
     path, place = unquote(parts.path), unquote(parts.fragment)
     if path.startswith("/"):
         return f"{address!r} starts at the server's top and breaks under a sub-path"

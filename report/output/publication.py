@@ -17,7 +17,8 @@ from report.output.bundle import MARKER, read_marker
 from report.output.site_check import MAY_BE_ADDED
 from report.settings import SiteSettings
 
-CHANGED = {"sources": "this program has", "notes": "your own texts have", "settings": "[report] of report.toml has"}
+CHANGED = {"sources": "this program has", "notes": "your own texts have",
+           "settings": "[report] of report.toml has"}
 
 
 def branch_name(name: str) -> str:
