@@ -25,9 +25,11 @@ class Terminal:
 
     def __init__(self, console: Console | None = None):
         self.console = console or Console(highlight=False)
+        self.moves = self.console.is_terminal
         self.bars = Progress(
-            TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[doing]}"),
-            console=self.console, transient=True, refresh_per_second=4, disable=not self.console.is_terminal)
+            TextColumn("{task.description}", markup=False),
+            BarColumn(complete_style="green", finished_style="green"), TextColumn("{task.fields[left]}"),
+            console=self.console, transient=True, refresh_per_second=4, disable=not self.moves)
         self.tasks, self.stages = {}, {}
 
     def __enter__(self):
@@ -44,7 +46,7 @@ class Terminal:
         stage = event.progress.stage
         if event.epoch:
             self._line(f"{_member(event)}{_where(event)}: {_numbers(event)}")
-        elif stage != self.stages.get(event.member) and stage not in (FIT, REFIT):
+        elif not self.moves and stage != self.stages.get(event.member) and stage not in (FIT, REFIT):
             self._line(f"{_member(event)}{STAGES[stage]}")
         self.stages[event.member] = stage
         self._move_bar(event)
@@ -54,12 +56,12 @@ class Terminal:
 
     def _move_bar(self, event: "MemberProgress") -> None:
         if event.member not in self.tasks:
-            self.tasks[event.member] = self.bars.add_task("", doing="")
+            self.tasks[event.member] = self.bars.add_task("", left="")
         now = event.progress
         epochs_done = now.epoch if event.epoch else now.epoch - 1
         left = "" if now.seconds_left is None else f"{formats.duration(now.seconds_left)} left"
         self.bars.update(
-            self.tasks[event.member], description=f"{_member(event)}{_where(event)}", doing=left,
+            self.tasks[event.member], description=f"{_member(event)}{_where(event)}", left=left,
             total=now.epochs, completed=epochs_done + now.batch / (now.batches or 1))
 
 
