@@ -71,7 +71,8 @@ def test_the_summary_says_what_was_judged_what_was_submitted_and_what_the_refit_
                  "python -m report serve --output docs\n"):
         assert part in said
     assert ("Warning: " in said) == worse
-    assert ("the refit made the network worse. Leave it out with --refit-epochs 0." in said) == worse
+    assert ("The refit made the network worse: " in said) == worse
+    assert ("Leave it out with --refit-epochs 0." in said) == worse
 
 
 def test_the_summary_of_a_run_without_a_refit_says_nothing_of_one(make_run, capsys):
