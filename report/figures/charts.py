@@ -32,15 +32,14 @@ def curves(name: str, label: str, training: list[list[float]], validation: list[
     the validation set. Each network has a thin line, their mean a bold one."""
     measure = "accuracy" if percent else "loss"
     epochs = range(1, len(mean_training) + 1)
-    mean = ", mean" if len(training) > 1 else ""
     with _axes() as (figure, axes):
         for lines, colour, title in ((training, MUTED, ""), (validation, ACCENT, "each network")):
-            for number, line in enumerate(lines if mean else []):
+            for number, line in enumerate(lines if len(lines) > 1 else []):
                 axes.plot(epochs[:len(line)], line, color=colour, linewidth=0.8, alpha=0.6,
                           label="" if number else title)
-        axes.plot(epochs, mean_training, color=MUTED, linewidth=1.4, label=f"training {measure}{mean}",
+        axes.plot(epochs, mean_training, color=MUTED, linewidth=1.4, label=f"training {measure}",
                   marker="o" if len(epochs) == 1 else "")  # a line of one point shows nothing
-        axes.plot(epochs, mean_validation, color=ACCENT, linewidth=2.2, label=f"validation {measure}{mean}")
+        axes.plot(epochs, mean_validation, color=ACCENT, linewidth=2.2, label=f"validation {measure}")
         _point(axes, best, mean_validation[best - 1], f"best: epoch {best}")
         _epochs_across(axes)
         _few_ticks(axes, percent)

@@ -182,7 +182,7 @@ def _one_a_square(places: np.ndarray, first: np.ndarray) -> dict[tuple[int, int]
 
 
 def _neighbours(labels: np.ndarray, points: np.ndarray) -> list[Neighbours]:
-    nearest = labels[_nearest(points.astype(np.float32))]
+    nearest = labels[_nearest(points.astype(np.float64))]
     rows = []
     for label in sorted(set(labels.tolist())):
         beside = np.bincount(nearest[labels == label], minlength=len(CLASSES))
@@ -194,10 +194,10 @@ def _neighbours(labels: np.ndarray, points: np.ndarray) -> list[Neighbours]:
 
 def _nearest(points: np.ndarray) -> np.ndarray:
     """The index of each point's nearest other one, a thousand points at a time."""
-    found = []
+    found, squares = [], (points ** 2).sum(axis=1)
     for start in range(0, len(points), 1000):
         block = points[start:start + 1000]
-        distance = (block[:, None, 0] - points[:, 0]) ** 2 + (block[:, None, 1] - points[:, 1]) ** 2
+        distance = squares - 2 * block @ points.T  # but for what is the same in a row
         distance[np.arange(len(block)), np.arange(start, start + len(block))] = np.inf
         found.append(distance.argmin(axis=1))
     return np.concatenate(found)

@@ -39,7 +39,7 @@ class Facts:
     expected_high: str = _fact("upper end of the submission's expected score (95%)")
     most_confused: str = _fact('the most frequent confusion: "4 predicted to be 9 (3 times)"')
     hardest: str = _fact("the digit with the lowest recall")
-    sure_mistakes: str = _fact('misclassified with a confidence above 90%: "3 digits"')
+    confident_errors: str = _fact('misclassified with a confidence above 90%: "3 digits"')
     layers: str = _fact("layers of the network")
     parameters: str = _fact("parameters of the network")
     trainable_parameters: str = _fact("those that training changes")
@@ -99,7 +99,7 @@ def facts(study: Study) -> Facts:
         most_confused=(f"{most.true} predicted to be {most.predicted} "
                        f"({formats.plural(most.count, 'time')})" if most else "none"),
         hardest=str(min(recall)[1]),
-        sure_mistakes=formats.plural(sure, "digit"),
+        confident_errors=formats.plural(sure, "digit"),
         layers=formats.number(len(layers)),
         parameters=formats.number(study.parameters),
         trainable_parameters=formats.number(study.trainable_parameters),

@@ -171,7 +171,7 @@ ODD = {
     "one mistake in 28,000": lambda: charts.coverage(
         "one", "one", [0.5, 0.75, 1.0], [1.0, 1.0, 27_999 / 28_000]),
     "five networks, one of which ended early": lambda: charts.curves(
-        "many", "many", [falling(9)] * 4 + [falling(3)], [rising(9)] * 5, falling(9), rising(9), 9, False),
+        "many", "many", [rising(9)] * 4 + [rising(3)], [rising(9)] * 5, rising(9), rising(9), 9, True),
     "a learning rate that falls to nothing": lambda: charts.learning_rate("rate", "rate", falling(40) + [0.0]),
     "a learning rate of one epoch": lambda: charts.learning_rate("one", "one", [1e-9]),
     "one run": lambda: charts.runs("run", "run", [0.1], [0.5], 0),
