@@ -67,19 +67,19 @@ class Terminal:
 
 def summarise(study: "Study", output: Path) -> None:
     """Says how good the submission is, where the site is, and how to look at it."""
-    from report.text import promise
+    from report.text.promise import in_words
 
     console = Console(highlight=False)
-    expected, verdict = study.promise.expected, promise.refit_verdict(study)
+    expected, told = study.promise.expected, in_words(study)
     low, high = map(formats.percent, expected.interval)
     refit = "Warning" if study.promise.refit_made_it_worse else "Refit"
     advice = " Leave it out with --refit-epochs 0." * study.promise.refit_made_it_worse
     lines = [
         ("Accuracy", f"{formats.percent(expected.accuracy)} (95% interval: {low} to {high}) "
-                     f"{promise.figure(study)}."),
-        ("Judged", promise.relation(study)),
-        *([(refit, verdict + advice)] if verdict else []),
-        ("Score", promise.expected_score(study)),
+                     f"{told.figure}."),
+        ("Judged", told.relation),
+        *([(refit, told.refit_verdict + advice)] if told.refit_verdict else []),
+        ("Score", told.expected_score),
         ("Submission", study.run.submission),
         ("Site", output / "index.html")]
     for label, text in lines:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from digits.evaluation import (Bin, ClassScore, Confusion, Coverage, Evaluation, confusion_anchor, coverage,
+from digits.evaluation import (Bin, Confusion, Coverage, Evaluation, confusion_anchor, coverage,
                                reliability)
 from digits.run import CLASSES
 from report.figures import charts
@@ -85,13 +85,8 @@ class Embedding:
 class Context:
     """`judges` is how many networks judged each row."""
 
-    accuracy: float
-    low: float
-    high: float
-    errors: int
-    count: int
+    judged: Evaluation
     matrix: list[MatrixRow]
-    classes: list[ClassScore]
     confusions: list[Confusion]
     networks: int
     judges: int
@@ -113,11 +108,9 @@ def context(study: Study, bundle: Bundle) -> Context:
     disputed = [Disputed(row, int(judged.truth[place]), int(judged.predicted[place]), votes(study.disputed[row]))
                 for row in study.disputed for place in [np.searchsorted(judged.rows, row)]]
     return Context(
-        accuracy=judged.accuracy, low=judged.interval[0], high=judged.interval[1],
-        errors=judged.errors, count=judged.count,
-        matrix=[MatrixRow(true, [_cell(judged, true, predicted) for predicted in CLASSES])
-                for true in CLASSES],
-        classes=judged.classes, confusions=judged.confusions[:MAX_CONFUSIONS],
+        judged=judged, matrix=[MatrixRow(true, [_cell(judged, true, predicted) for predicted in CLASSES])
+                               for true in CLASSES],
+        confusions=judged.confusions[:MAX_CONFUSIONS],
         networks=len(study.members), judges=study.run.record.recipe.seeds,
         disputed_count=len(disputed), disputed_errors=sum(each.true != each.predicted for each in disputed),
         disputed=disputed[:MAX_DISPUTED],

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from digits.evaluation import Promise
 from digits.run import CLASSES
 from report.figures import charts
 from report.output.bundle import Bundle
 from report.pages.shared import Download, submission_download
 from report.pages.study import Study
-from report.text import formats, promise
+from report.text import formats
+from report.text.promise import PromiseInWords, in_words
 
 COLUMNS = ["ImageId", "Label"]
 SHOWN = 8
@@ -36,12 +38,8 @@ class LabelShare:
 @dataclass(frozen=True)
 class Context:
     download: Download
-    expected: float
-    figure: str
-    expected_score: str
-    relation: str
-    refit_verdict: str
-    refit_made_it_worse: bool
+    promise: Promise
+    told: PromiseInWords
     head: list[list[str]]
     checks: list[Check]
     passed: bool
@@ -58,9 +56,7 @@ def context(study: Study, bundle: Bundle) -> Context:
     checks = _checks(header, rows, study.run.record.data.test_rows)
     shares = _shares(rows, study)
     return Context(
-        download=download, expected=study.promise.expected.accuracy, figure=promise.figure(study),
-        expected_score=promise.expected_score(study), relation=promise.relation(study),
-        refit_verdict=promise.refit_verdict(study), refit_made_it_worse=study.promise.refit_made_it_worse,
+        download=download, promise=study.promise, told=in_words(study),
         head=[header, *rows[:SHOWN]], checks=checks, passed=all(check.holds for check in checks),
         shares=shares,
         chart=study.drawings.svg(

@@ -10,7 +10,8 @@ from report.figures import charts
 from report.output.bundle import Bundle
 from report.pages.shared import Download, downloads
 from report.pages.study import Study, best_epoch
-from report.text import formats, promise
+from report.text import formats
+from report.text.promise import in_words
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def context(study: Study, bundle: Bundle) -> Context:
     return Context(
         stages=[_stage(study, stage) for stage in (FIT, REFIT) if study.mean_epochs(stage)],
         averaged_epochs=recipe.averaged_epochs, views=recipe.test_time_augmentation,
-        accuracy=study.evaluation.accuracy, refit_verdict=promise.refit_verdict(study),
+        accuracy=study.evaluation.accuracy, refit_verdict=in_words(study).refit_verdict,
         networks=[_network(study, member) for member in study.members] if len(study.members) > 1 else [],
         devices=study.devices, started=record.started,
         settings=[("Batch size", formats.plural(recipe.batch_size, "image")),

@@ -6,7 +6,8 @@ import numpy as np
 
 from digits.run import FIT, REFIT
 from report.pages.study import Study, best_epoch
-from report.text import formats, promise
+from report.text import formats
+from report.text.promise import in_words, refit_rows
 
 
 def _fact(about: str):
@@ -65,7 +66,8 @@ def facts(study: Study) -> Facts:
     """Every fact of one run, formatted."""
     record, judged, layers = study.run.record, study.evaluation, study.run.layers
     fit, refit = study.mean_epochs(FIT), study.mean_epochs(REFIT)
-    best, (low, high) = best_epoch(fit), promise.score_interval(study)
+    best, told = best_epoch(fit), in_words(study)
+    low, high = study.promise.expected.interval_of_score(record.data.test_rows)
     recall = [(score.recall, score.label) for score in judged.classes if score.recall is not None]
     largest = max(layers, key=lambda layer: layer.parameters)
     most = judged.confusions[0] if judged.confusions else None
@@ -90,9 +92,9 @@ def facts(study: Study) -> Facts:
         misclassified=formats.plural(judged.errors, "misclassified digit"),
         low=formats.percent(judged.interval[0]),
         high=formats.percent(judged.interval[1]),
-        promise=promise.relation(study),
-        refit_verdict=promise.refit_verdict(study),
-        expected_score=promise.expected_score(study),
+        promise=told.relation,
+        refit_verdict=told.refit_verdict,
+        expected_score=told.expected_score,
         expected=formats.percent(study.promise.expected.accuracy),
         expected_low=formats.percent(low),
         expected_high=formats.percent(high),
@@ -108,7 +110,7 @@ def facts(study: Study) -> Facts:
         multiply_adds=f"{sum(layer.multiply_adds for layer in layers) / 1e6:.1f}",
         epochs=formats.number(len(fit)),
         refit_epochs=formats.number(len(refit)),
-        refit_rows=promise.refit_rows(study),
+        refit_rows=refit_rows(study),
         batch_size=formats.number(record.recipe.batch_size),
         best_epoch=str(best.epoch),
         best_loss=formats.decimal(best.val_loss),

@@ -7,8 +7,9 @@ from pages_as_trees import read_html, text_of
 from report.output.render import render
 from report.pages.study import study
 from report.settings import SiteSettings
-from report.text import formats, promise
+from report.text import formats
 from report.text.facts import facts
+from report.text.promise import in_words
 
 
 @pytest.fixture
@@ -59,8 +60,8 @@ def test_after_a_refit_the_rows_that_neither_fit_learned_from_are_the_promise(pa
     assert "The 60 validation rows judged the network before the refit. The submission was made after it: " \
         "2 more epochs on 160 rows." in page("submission")
     for name in "training", "submission", "index":
-        assert "The refit did no harm: on the 6 rows that neither fit learned from, the accuracy was " \
-            "100.00% before it and 100.00% after it, the loss 0.0090 and 0.0050." in page(name)
+        assert "On the 6 rows that neither fit learned from, the refit took the loss from 0.0090 to 0.0050 " \
+            "and the accuracy from 100.00% to 100.00%." in page(name)
         assert "made the network worse" not in page(name)
     assert "learned from 160 rows" in page("training")
     assert "Of the 40 rows that the refit validates on, 34 had been learned from in the fit" in page("training")
@@ -70,7 +71,7 @@ def test_a_refit_that_made_the_network_worse_is_told_on_every_page_that_speaks_o
     _, page = pages(worse=True)
     for name in "index", "training", "submission":
         assert "The refit made the network worse: on the 6 rows" in page(name)
-        assert "the loss 0.0090 and 0.5108." in page(name)
+        assert "the loss from 0.0090 to 0.5108" in page(name)
 
 
 def test_without_a_row_that_neither_fit_saw_nothing_is_known_of_the_submitted_network(pages):
@@ -92,4 +93,4 @@ def test_facts_count_what_was_done(make_run, changes, networks, fit_rows, valida
 
 def test_where_a_fold_has_several_networks_their_mean_is_the_judge(make_run):
     studied = study(make_run(folds=2, seeds=2))
-    assert "each judged by the mean of 2 networks that had not learned from it" in promise.figure(studied)
+    assert "each judged by the mean of 2 networks that had not learned from it" in in_words(studied).figure
