@@ -3,7 +3,7 @@
 import os
 import threading
 
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed
 
 from digits.member import TrainingError, train_member
 
@@ -15,8 +15,7 @@ def train_at_once(members: list[dict], jobs: int, dask: str | None) -> None:
     whose workers see the same folders. Raises TrainingError.
     """
     if dask:
-        with _cluster(dask), parallel_config(backend="dask"):
-            Parallel()(delayed(train_member)(**member) for member in members)
+        _train_on_cluster(members, dask)
         return
     cores, failed = max(1, available_cores() // jobs), threading.Event()
 
@@ -36,6 +35,20 @@ def train_at_once(members: list[dict], jobs: int, dask: str | None) -> None:
 def available_cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _train_on_cluster(members: list[dict], address: str) -> None:
+    """By Dask's own interface: joblib's trains here, unasked, where it counts a single worker. A member
+    whose worker dies goes to another, which finds in the folder how far it was."""
+    from concurrent.futures import CancelledError
+
+    with _cluster(address) as client:
+        from distributed import KilledWorker
+        try:
+            client.gather([client.submit(train_member, **member, pure=False) for member in members])
+        except (CancelledError, KilledWorker, OSError) as error:
+            raise TrainingError(f"--dask {address}: the cluster was lost ({type(error).__name__}). The same "
+                                "command goes on from the last finished epochs") from None
 
 
 def _cluster(address: str):
