@@ -49,6 +49,12 @@ def load(folder: Path) -> Checkpoint | None:
         return None
 
 
+def finished_epochs(folder: Path) -> int:
+    """How many epochs of both stages a training of this member would not train again."""
+    found = load(folder)
+    return found.finished if found else 0
+
+
 def _numbered(arrays: dict[str, np.ndarray], prefix: str) -> list[np.ndarray]:
     count = sum(name.startswith(prefix) for name in arrays)
     return [arrays[f"{prefix}{index}"] for index in range(count)]

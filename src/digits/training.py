@@ -15,7 +15,7 @@ from typing import Callable
 import numpy as np
 from filelock import FileLock, Timeout
 
-from digits import data, evaluation, recipes, submission, time_budget
+from digits import checkpoint, data, evaluation, recipes, submission, time_budget
 from digits.arrays import write_group
 from digits.files import atomic_write
 from digits.member import TrainingError, is_finished, kill_children, train_member
@@ -239,7 +239,8 @@ class _Follower:
     def __init__(self, folder: Path, number: int, members: int, recipe: Recipe):
         self.folder, self.number, self.members = folder, number, members
         self.planned = {FIT: recipe.epochs, REFIT: recipe.refit.epochs}
-        self.epochs_told = len(self._history())
+        # The history may be an epoch ahead of what a training goes on from.
+        self.epochs_told = len(self._history()) if is_finished(folder) else checkpoint.finished_epochs(folder)
         self.device_told, self.progress_told = is_finished(folder), read_progress(folder)
         self.resumed = 0 < self.epochs_told and not is_finished(folder)
 
@@ -255,12 +256,12 @@ class _Follower:
                     if self.number == 1:
                         yield f"Device: {device.id} ({device.description}); {device.reason}"
                     if self.resumed:
-                        last = self._history()[-1]
+                        last = self._history()[self.epochs_told - 1]
                         yield (f"Going on after epoch {last.epoch} of the {last.stage}"
                                + (f" of {self.folder.name}" if self.members > 1 else ""))
 
     def _epochs(self):
-        history = self._history()
+        history = self._history() if self.device_told else []
         left = self.progress_told.seconds_left if self.progress_told else None
         for epoch in history[self.epochs_told:]:
             progress = Progress(stage=epoch.stage, epoch=epoch.epoch, epochs=self.planned[epoch.stage],
