@@ -70,8 +70,7 @@ def test_the_summary_says_what_was_judged_what_was_submitted_and_what_the_refit_
                  f"Submission: {shown.run.submission}\n", "Site: docs/index.html\n",
                  "python -m report serve --output docs\n"):
         assert part in said
-    assert ("Warning: " in said) == worse
-    assert ("The refit made the network worse: " in said) == worse
+    assert ("Warning: The refit made the network worse: " in said) == worse
     assert ("Leave it out with --refit-epochs 0." in said) == worse
 
 
