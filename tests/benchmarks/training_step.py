@@ -159,9 +159,9 @@ def keras_actions(batch_size, is_stock):
     else:
         plaidkeras.install()
 
-    from digits import network
+    from digits import networks
 
-    model = network.build()
+    model = networks.notebook()
     model.compile("adadelta", "categorical_crossentropy", metrics=["accuracy"])
     images, classes = batch(batch_size)
     one_hot = np.eye(10, dtype="float32")[classes]
