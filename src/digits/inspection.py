@@ -24,7 +24,9 @@ def tsne_embedding(model, images: np.ndarray, validation_rows: np.ndarray) -> di
     values = np.concatenate([hidden.predict_on_batch(network_input(images[batch]))
                              for batch in filled_batches(rows, BATCH_SIZE)])[:len(rows)]
     # Its perplexity, the number of neighbours that a point is held to, must stay below the rows.
-    tsne = TSNE(perplexity=min(30, (len(rows) - 1) / 3), init="pca", learning_rate="auto", random_state=0)
+    # Where all rows are alike there are no principal components, and scikit-learn would crash.
+    init = "pca" if np.ptp(values, axis=0).any() else "random"
+    tsne = TSNE(perplexity=min(30, (len(rows) - 1) / 3), init=init, learning_rate="auto", random_state=0)
     return {"tsne_rows": rows, "tsne_embedding": tsne.fit_transform(values)}
 
 
