@@ -1,19 +1,19 @@
-// What goes beyond the pages as they are, which are whole without it: the mistakes can be filtered,
+// What goes beyond the pages as they are, which are whole without it: the misclassified digits can be filtered,
 // the filter is in the address, and a link into something closed opens it.
 "use strict";
 
 const form = document.querySelector("form.filters");
-const ADDRESS = /^#true-(\d|any)-as-(\d|any)$/;
+const ADDRESS = /^#true-(\d|any)-predicted-(\d|any)$/;
 
 if (form) {
-  const items = [...document.querySelectorAll(".mistakes > li, .smalls > li")];
+  const items = [...document.querySelectorAll(".misclassified > li, .smalls > li")];
   const fields = form.elements;
 
   function show() {
     const wanted = (item) =>
       (!fields.true.value || item.dataset.true === fields.true.value) &&
       (!fields.predicted.value || item.dataset.predicted === fields.predicted.value) &&
-      Number(item.dataset.sure) >= Number(fields.least.value);
+      Number(item.dataset.confidence) >= Number(fields.least.value);
     items.forEach((item) => { item.hidden = !wanted(item); });
     const shown = items.filter((item) => !item.hidden).length;
     form.querySelector("output").value =
@@ -22,7 +22,7 @@ if (form) {
 
   function remember() {
     const pair = fields.true.value || fields.predicted.value
-      ? `#true-${fields.true.value || "any"}-as-${fields.predicted.value || "any"}` : "#sorted";
+      ? `#true-${fields.true.value || "any"}-predicted-${fields.predicted.value || "any"}` : "#sorted";
     history.replaceState(null, "", pair);
     show();
   }
@@ -31,9 +31,9 @@ if (form) {
     const pair = ADDRESS.exec(location.hash);
     const target = document.getElementById(location.hash.slice(1));
     if (pair || (target && target.hidden)) { // a link to a digit that is filtered away shows all
-      const [wanted, read] = (pair || []).slice(1).map((text) => text.replace("any", ""));
+      const [wanted, predicted] = (pair || []).slice(1).map((text) => text.replace("any", ""));
       fields.true.value = wanted || "";
-      fields.predicted.value = read || "";
+      fields.predicted.value = predicted || "";
       fields.least.value = "";
     }
     show();
