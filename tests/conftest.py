@@ -1,5 +1,7 @@
 """Fixtures and options that several packages' tests share."""
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -9,6 +11,10 @@ settings.register_profile("quick", deadline=None, database=None, derandomize=Tru
                           suppress_health_check=list(HealthCheck))
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=400)
 settings.load_profile("quick")
+
+# What a script starts with `&` ignores Ctrl-C, and so do its children; tests send it to theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):
