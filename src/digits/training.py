@@ -52,10 +52,10 @@ def train(location: Path | None, chosen: str | Recipe | None, changes: dict, run
 
     location: a folder or zip file; None for the default folder and, if that holds no CSVs, the
     bundled sample. chosen: a recipe or the name of one; None for `best`, of the sample for `quick`.
-    changes: numbers of the recipe, nested as in report.toml. runs: the folder of all runs. device: a PlaidML device id; None
-    lets plaidkeras choose. report is called with lines for people and with MemberProgress. insist:
-    finish a training that goes wrong. jobs: members trained at a time; dask: the address of a
-    cluster's scheduler that trains them instead.
+    changes: numbers of the recipe, nested as in report.toml. runs: the folder of all runs. device:
+    a PlaidML device id; None lets plaidkeras choose. report is called with lines for people and
+    with MemberProgress. insist: finish a training that goes wrong. jobs: members trained at a time;
+    dask: the address of a cluster's scheduler that trains them instead.
 
     A training that was interrupted, however it was, goes on from its last finished epochs. It is
     kept beside the finished runs, as ID.unfinished, and takes its place among them at the end.

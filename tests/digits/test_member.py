@@ -190,7 +190,7 @@ def test_the_lock_of_a_process_that_was_killed_is_free(train, child_does, tmp_pa
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system pins no process to cores")
 def test_a_child_gets_as_many_cores_as_it_is_given_and_neighbours_get_others(train, child_does, tmp_path):
     allowed = sorted(os.sched_getaffinity(0))
-    child_does('sleep 0.5; exec taskset -cp $$ > "$5/cores"')
+    child_does('sleep 0.2; exec taskset -cp $$ > "$5/cores"')
     for name in ("one", "two"):
         with pytest.raises(TrainingError):
             train(tmp_path / name, cores=1)
@@ -214,7 +214,7 @@ def test_a_device_that_is_not_there_is_one_message(train, tmp_path):
     assert "Traceback" in (tmp_path / "member" / "log.txt").read_text()
 
 
-@pytest.mark.parametrize("ending", ["SIGKILL", "SIGTERM"])
+@pytest.mark.parametrize("ending", ["SIGKILL", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_the_child_ends_as_soon_as_its_parent_does(sample, tmp_path, ending):
     """The parent holds the other end of the child's standard input, and nothing more is needed."""
     recipe = RECIPE.changed({"epochs": 1000})  # hours
