@@ -149,17 +149,19 @@ def without_refit(dataset, tmp_path_factory):
 
 # Going on
 
-@pytest.mark.parametrize("moment", [
-    "after epoch 1", "after epoch 3", "after epoch 4", "after epoch 5", "after after_fit.npz",
-    "after epoch 6", "after epoch 7", "after weights.npz", "after activations.npz"])
+@pytest.mark.parametrize("moment", ["after epoch 1", "after epoch 6", *(
+    pytest.param(moment, marks=pytest.mark.slow) for moment in (
+        "after epoch 3", "after epoch 4", "after epoch 5", "after after_fit.npz", "after epoch 7",
+        "after weights.npz", "after activations.npz"))])
 def test_killed_at_any_moment_a_training_with_a_refit_ends_as_one_that_was_not(with_refit, moment, tmp_path):
     resumed = Place(shutil.copytree(with_refit.moments[moment], tmp_path / "member"), with_refit.place.dataset, RECIPE)
     resumed.train()
     expect_same(resumed.member, with_refit.place.member)
 
 
-@pytest.mark.parametrize("moment", [
-    "after epoch 2", "after epoch 4", "after epoch 5", "after after_fit.npz", "after weights.npz"])
+@pytest.mark.parametrize("moment", ["after epoch 4", *(
+    pytest.param(moment, marks=pytest.mark.slow) for moment in (
+        "after epoch 2", "after epoch 5", "after after_fit.npz", "after weights.npz"))])
 def test_killed_at_any_moment_a_training_without_a_refit_ends_as_one_that_was_not(without_refit, moment, tmp_path):
     resumed = Place(shutil.copytree(without_refit.moments[moment], tmp_path / "member"),
                     without_refit.place.dataset, WITHOUT_REFIT)
@@ -167,6 +169,7 @@ def test_killed_at_any_moment_a_training_without_a_refit_ends_as_one_that_was_no
     expect_same(resumed.member, without_refit.place.member)
 
 
+@pytest.mark.slow
 def test_killed_between_its_history_and_its_checkpoint_an_epoch_is_trained_again(with_refit, tmp_path):
     folder = shutil.copytree(with_refit.moments["after epoch 3"], tmp_path / "member")
     shutil.copy(with_refit.moments["after epoch 4"] / "history.csv", folder)
@@ -175,6 +178,7 @@ def test_killed_between_its_history_and_its_checkpoint_an_epoch_is_trained_again
     expect_same(resumed.member, with_refit.place.member)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_begins_the_training_anew(with_refit, tmp_path):
     folder = shutil.copytree(with_refit.moments["after epoch 3"], tmp_path / "member")
     content = (folder / checkpoint.NAME).read_bytes()
@@ -184,6 +188,7 @@ def test_a_damaged_checkpoint_begins_the_training_anew(with_refit, tmp_path):
     expect_same(resumed.member, with_refit.place.member)
 
 
+@pytest.mark.slow
 def test_two_trainings_from_one_seed_are_the_same_and_from_another_they_are_not(without_refit, place):
     again, other = place(WITHOUT_REFIT, "again"), place(WITHOUT_REFIT, "other")
     again.train()
@@ -325,6 +330,7 @@ def test_a_loss_lost_before_anything_was_learned_is_a_fault_also_for_who_insists
         place().train(insist=True)
 
 
+@pytest.mark.slow
 def test_a_warning_is_not_forgotten_when_the_training_goes_on(with_refit, tmp_path):
     folder = shutil.copytree(with_refit.moments["after epoch 3"], tmp_path / "member")
     found = checkpoint.load(folder)

@@ -41,6 +41,7 @@ def found_here(monkeypatch, **environment) -> list:
     return list(doctor.examine())
 
 
+@pytest.mark.slow
 def test_without_a_driver_the_cpu_passes_and_is_measured(icds):
     done = subprocess.run([sys.executable, "-m", "plaidkeras.doctor", "llvm_cpu.0"], text=True,
                           capture_output=True, env={**os.environ, "OCL_ICD_VENDORS": icds()})

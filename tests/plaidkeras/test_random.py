@@ -46,6 +46,7 @@ def weights_of_runs(*seeds):
     return result.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_one_seed_trains_to_the_same_bits_in_one_process_and_in_another():
     first, other, again = weights_of_runs(0, 1, 0)
     assert first == again != other
