@@ -3,7 +3,7 @@ judged of a run with several members, and whether the intervals hold what they s
 
 import numpy as np
 import pytest
-from conftest import MadeMember
+from made_runs import MadeMember
 from scipy.stats import betabinom, binomtest
 from sklearn.datasets import load_digits
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis

@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import MADE_HISTORY, MADE_LAYERS, MadeMember
+from made_runs import MADE_HISTORY, MADE_LAYERS, MadeMember
 
 from digits import recipes
 from digits.arrays import write_group

@@ -45,9 +45,9 @@ def test_a_budget_without_room_for_an_epoch_says_what_one_takes():
 
 @pytest.mark.slow
 def test_a_build_trains_the_epochs_of_its_plan_and_goes_on_with_them(tmp_path, tiny):
-    told, budget = [], {"time_budget": 60.0, "refit": {"epochs": 0}}
+    told, budget = [], {"time_budget": 45.0, "refit": {"epochs": 0}}
     run = tiny.train(tmp_path, budget, report=told.append)
-    [plan] = [line for line in told if isinstance(line, str) and line.startswith("Plan for 60 s: ")]
+    [plan] = [line for line in told if isinstance(line, str) and line.startswith("Plan for 45 s: ")]
     epochs = int(plan.split(": ")[1].split()[0])
     assert run.record.recipe.epochs == epochs == len(run.members[0].history)
     # Another speed would plan other epochs, but the run is the one that this budget asks for.

@@ -115,12 +115,10 @@ def test_without_dask_one_message_says_how_to_install_it(tiny, data, tmp_path, m
 # Real trainings
 
 @pytest.fixture(scope="module")
-def in_turn(tiny, sample, tmp_path_factory):
+def in_turn(tiny, write_csvs, tmp_path_factory):
     """Two folds, one after another."""
-    from conftest import _write_csvs
-
     folder, told = tmp_path_factory.mktemp("in-turn"), []
-    data = _write_csvs(sample, folder / "data", train_rows=FOLD_ROWS)
+    data = write_csvs(folder / "data", train_rows=FOLD_ROWS)
     run = tiny.train(folder / "runs", TWO_FOLDS, data=data, report=told.append)
     return run, told
 
@@ -186,7 +184,7 @@ def test_finished_members_are_not_trained_again(in_turn, tiny, data, tmp_path):
 
 
 def start_training(tiny, data, runs, **options) -> subprocess.Popen:
-    from conftest import TINY
+    from made_runs import TINY
 
     code = ("import sys; from pathlib import Path; from digits import training; "
             f"training.train(Path({str(data)!r}), 'best', {({**TINY, **TWO_FOLDS})!r}, Path({str(runs)!r}), "
