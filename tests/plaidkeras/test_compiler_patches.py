@@ -74,6 +74,7 @@ K.eval(K.exp(K.permute_dimensions(y, (0, 3, 1, 2))))
     return re.findall(r"^    \d+: (#.*#kernel.*)$", last.read_text(), re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_kernels_of_any_kind_are_cut_into_tiles_for_threads(tmp_path):
     assert any("#eltwise" in tags for tags in kernels_of(tmp_path / "own", patch=False)
                if "#cpu_thread" not in tags)

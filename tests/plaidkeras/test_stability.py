@@ -139,8 +139,9 @@ def dense_network():
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.parametrize("make", [dense_network, pytest.param(network, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("make", [dense_network, network])
 def test_memory_does_not_grow_over_five_hundred_steps(make):
     """Of two batch sizes by turns, with tests and predictions between."""
     model = make()

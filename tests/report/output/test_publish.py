@@ -261,6 +261,7 @@ def test_a_remote_that_is_gone_is_one_message(repository, capsys):
     assert capsys.readouterr().err.startswith("error: git ls-remote --heads origin")
 
 
+@pytest.mark.slow
 def test_what_is_published_works_in_a_browser_under_a_sub_path(repository, browser, tmp_path):
     assert cli.main(["publish"]) == 0
     place = tmp_path / "www"
