@@ -27,13 +27,22 @@ class TrainingBatches(Sequence):
         self.batch_size, self.seed, self.augmentation = batch_size, seed, augmentation
         self.epoch = 0
 
+    @property
+    def epoch(self) -> int:
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+        shuffled = np.random.default_rng((*self.seed, epoch)).permutation(self.rows)
+        self._rows_of_batches = filled_batches(shuffled, self.batch_size)
+
     def __len__(self) -> int:
         return count_batches(len(self.rows), self.batch_size)
 
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
         """float32 (batch_size, 28, 28, 1) in 0..1 and one-hot (batch_size, 10)."""
-        shuffled = np.random.default_rng((*self.seed, self.epoch)).permutation(self.rows)
-        rows = filled_batches(shuffled, self.batch_size)[batch]
+        rows = self._rows_of_batches[batch]
         images = self.images[rows]
         if self.augmentation.is_used:
             random = np.random.default_rng((*self.seed, self.epoch, batch))
