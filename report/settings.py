@@ -10,7 +10,7 @@ from pydantic import AfterValidator, StringConstraints, ValidationError
 
 from digits import recipes
 from digits.recipe import Recipe, RecipeError, merged
-from digits.records import Record, did_you_mean, explain, shown, unknown_key
+from digits.records import Record, explain_tables, shown
 from report.errors import ReportError
 
 if sys.version_info >= (3, 11):
@@ -84,15 +84,8 @@ def load(path: Path | None) -> Settings:
 
 
 def _explain(error: ValidationError) -> str:
-    place = unknown_key(error)
-    if place is None:
-        return re.sub(r"a valid dictionary or instance of \w+", "a table", explain(error)) + "."
-    record, *outer = _Tables, *place[:-1]
-    for part in outer:
-        record = record.model_fields[part].annotation
-    key = place[-1][:60]
-    what = f"[{'.'.join(outer)}] has no key {key!r}" if outer else f"there is no table {key!r}"
-    return f"{what}.{did_you_mean(key, list(record.model_fields))}"
+    told = re.sub(r"a valid dictionary or instance of \w+", "a table", explain_tables(error, _Tables))
+    return told.removesuffix(".") + "."
 
 
 def _tables(path: Path) -> dict:

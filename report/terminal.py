@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # what reads data and draws is loaded by who does that
     from report.pages.study import Study
 
 STAGES = {"compile": "Compiling the network for the device", "fit": "Fit", "refit": "Refit",
-          "predict": "Predicting", "inspect": "Looking at what was learned"}
+          "predict": "Predicting"}
 
 
 class Terminal:

@@ -6,17 +6,15 @@ from report.commands import options
 
 
 @click.command()
-@click.argument("recipes", nargs=-1, type=click.Choice(["best", "notebook", "quick"]))
+@click.argument("recipes", nargs=-1, type=options.RECIPES)
 @click.option("--step", type=click.IntRange(2, 7), metavar="N",
               help="Of the ladder only step N and the one before it.")
 @click.option("--seeds", type=click.IntRange(1, 100), default=3, metavar="N", show_default=True,
               help="Networks of each recipe.")
 @click.option("--epochs", type=click.IntRange(1, 100_000), metavar="N", help="Epochs of each network.")
-@click.option("--data", type=options.PATH, metavar="DIR",
-              help="Folder or .zip with train.csv and test.csv.  [default: data]")
-@click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", show_default=True,
-              help="Networks trained at a time.")
-@click.option("--device", metavar="ID", help="PlaidML device, such as llvm_cpu.0.")
+@options.data
+@options.jobs
+@options.device
 @options.runs
 def compare(recipes, step, seeds, epochs, data, jobs, device, runs):
     """Compare recipes over several seeds, on the same rows.

@@ -22,6 +22,14 @@ class Duration(click.ParamType):
         return float(total)
 
 
+RECIPES = click.Choice(["best", "notebook", "quick"])
+
+data = click.option("--data", type=PATH, metavar="DIR",
+                    help="Folder or .zip with train.csv and test.csv.  [default: data]")
+jobs = click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", show_default=True,
+                    help="Networks trained at a time, each on its part of the cores.")
+device = click.option("--device", metavar="ID",
+                      help="PlaidML device, such as llvm_cpu.0.  [default: a GPU, else the CPU]")
 config = click.option("--config", type=PATH, metavar="FILE",
                       help="Settings file.  [default: report.toml, if there is one]")
 runs = click.option("--runs", type=PATH, default=Path("runs"), metavar="DIR", show_default=True,
@@ -35,9 +43,8 @@ notes = click.option("--notes", type=PATH, default=Path("notes"), metavar="DIR",
 def training(command):
     """All options of a command that trains."""
     for option in reversed((
-            click.option("--data", type=PATH, metavar="DIR",
-                         help="Folder or .zip with train.csv and test.csv.  [default: data]"),
-            click.option("--recipe", type=click.Choice(["best", "notebook", "quick"]),
+            data,
+            click.option("--recipe", type=RECIPES,
                          help="How to train.  [default: best; quick for the bundled sample]"),
             click.option("--epochs", type=click.IntRange(1, 100_000), metavar="N",
                          help="Epochs of the fit."),
@@ -53,12 +60,10 @@ def training(command):
                          help="Train from N seeds, and submit the mean."),
             click.option("--time-budget", type=Duration(), metavar="TIME",
                          help="As many epochs as fit into 90s, 20m or 1h30m on this device."),
-            click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", show_default=True,
-                         help="Networks trained at a time, each on its part of the cores."),
+            jobs,
             click.option("--dask", metavar="ADDRESS",
                          help="Train on the Dask cluster whose scheduler has this address."),
-            click.option("--device", metavar="ID",
-                         help="PlaidML device, such as llvm_cpu.0.  [default: a GPU, else the CPU]"),
+            device,
             click.option("--force", is_flag=True,
                          help="Train again though a finished run of the same data and recipe exists."),
             click.option("--insist", is_flag=True,

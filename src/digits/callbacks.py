@@ -10,6 +10,7 @@ from keras.callbacks import Callback
 from digits import checkpoint
 from digits.batches import TrainingBatches
 from digits.checkpoint import Checkpoint
+from digits.member import TrainingFault
 from digits.progress import Progress, ProgressWriter
 from digits.recipe import Schedule
 from digits.run import Epoch, write_history
@@ -17,10 +18,6 @@ from plaidkeras.state import state
 
 # Accuracy is judged from the third epoch on, if enough rows were seen to tell it from luck.
 JUDGED_EPOCH, JUDGED_ROWS = 3, 100
-
-
-class TrainingFault(Exception):
-    """A training that goes wrong; the message says how, and what to do."""
 
 
 class LearningRate(Callback):

@@ -15,6 +15,7 @@ from digits.arrays import read_arrays
 from digits.files import atomic_write
 
 NAME = "checkpoint.npz"
+AFTER_FIT = "after_fit.npz"  # what the fit leaves for the report, before the refit goes on
 
 
 @dataclass(frozen=True)

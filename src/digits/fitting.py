@@ -11,7 +11,7 @@ import keras.backend as K
 import numpy as np
 from keras.layers import BatchNormalization
 
-from digits import callbacks, checkpoint, networks, optimizers
+from digits import callbacks, checkpoint, networks
 from digits.arrays import read_arrays, write_arrays, write_group
 from digits.augmentation import views
 from digits.batches import TrainingBatches, count_batches, filled_batches, network_input
@@ -21,8 +21,6 @@ from digits.progress import Progress, ProgressWriter
 from digits.recipe import Recipe
 from digits.run import FIT, REFIT, Epoch, Member, MemberRows, Predictions, write_record
 from plaidkeras.state import restore
-
-AFTER_FIT = "after_fit.npz"  # what the fit leaves for the report, before the refit goes on
 
 
 def train(folder: Path, dataset: Path, recipe: Recipe, seed: int, insist: bool,
@@ -37,9 +35,7 @@ def train(folder: Path, dataset: Path, recipe: Recipe, seed: int, insist: bool,
     test_images = data["test_images"]                            # uint8 (m, 28, 28)
     rows = Member(folder, {"train": len(labels)}).rows
     np.random.seed(seed)  # the first weights and dropout draw from it
-    model = networks.build(recipe.network)
-    model.compile(optimizer=optimizers.build(recipe.optimizer), loss="categorical_crossentropy",
-                  metrics=["accuracy"])
+    model = networks.compiled(recipe)
     write_record(folder / "model.json", networks.describe(model))
     with atomic_write(folder / "architecture.json") as file:
         file.write(model.to_json().encode() + b"\n")
@@ -47,10 +43,10 @@ def train(folder: Path, dataset: Path, recipe: Recipe, seed: int, insist: bool,
     training = Training(folder, model, images, labels, rows, recipe, seed, len(test_images), insist, warnings)
     if not training.has_begun_refit:
         training.fit()
-        write_arrays(folder / AFTER_FIT, {
+        write_arrays(folder / checkpoint.AFTER_FIT, {
             "validation": training.predict(images[rows.validation]),
             **tsne_embedding(model, images, rows.validation)})
-    after_fit = read_arrays(folder / AFTER_FIT)
+    after_fit = read_arrays(folder / checkpoint.AFTER_FIT)
     submitted_rows, submitted = rows.validation, after_fit["validation"]
     if recipe.refit.epochs:
         training.refit()

@@ -20,7 +20,8 @@ from digits import ExpectedError, checkpoint
 from digits.arrays import write_group
 from digits.progress import NAME as PROGRESS
 from digits.recipe import Recipe
-from digits.run import FAILED, FINISHED, TRAINING, Member, MemberRecord, MemberRows, RunError, write_record
+from digits.run import (FINISHED, TRAINING, Member, MemberRecord, MemberRows, RunError, marked_if_failed,
+                        write_record)
 
 LOCK, LOG = ".lock", "log.txt"
 SECONDS_FOR_A_DEAD_WORKER = 30  # its child needs a moment to end, the system to take the lock back
@@ -31,6 +32,10 @@ _turns = itertools.count()
 
 class TrainingError(ExpectedError):
     """A training that did not come to its end; the message says why and what to do."""
+
+
+class TrainingFault(ExpectedError):
+    """A training that goes wrong; the message says how, and what to do."""
 
 
 def train_member(dataset: Path, recipe: Recipe, rows: MemberRows, seed: int, folder: Path, *,
@@ -45,21 +50,25 @@ def train_member(dataset: Path, recipe: Recipe, rows: MemberRows, seed: int, fol
     Returns the folder. Raises TrainingError.
     """
     folder = Path(folder)
-    with _locked(folder):
+    with locked(folder, folder / LOCK, SECONDS_FOR_A_DEAD_WORKER,
+                "another training of this member is going on; wait for its end"):
         if is_finished(folder):
             return folder
         write_group(folder / "rows.npz", rows)
         write_record(folder / "member.json", MemberRecord(
             name=folder.name, status=TRAINING, seed=seed, fold=fold))
-        with _marked_if_failed(folder):
+        with marked_if_failed(folder / "member.json", lambda: Member(folder, {}).record):
             _train_in_child(folder, dataset, recipe, device, insist, cores)
-        for leftover in (checkpoint.NAME, PROGRESS, "after_fit.npz"):
+        for leftover in (checkpoint.NAME, checkpoint.AFTER_FIT, PROGRESS):
             (folder / leftover).unlink(missing_ok=True)
     return folder
 
 
 def is_finished(folder: Path) -> bool:
-    return _status(folder) == FINISHED
+    try:
+        return Member(folder, {}).record.status == FINISHED
+    except RunError:
+        return False
 
 
 def kill_children() -> None:
@@ -68,23 +77,16 @@ def kill_children() -> None:
         child.kill()
 
 
-def _status(folder: Path) -> str | None:
-    try:
-        return Member(folder, {}).record.status
-    except RunError:
-        return None
-
-
 @contextmanager
-def _locked(folder: Path):
-    """Holds the lock of a member, which the system takes back however a process ends."""
+def locked(folder: Path, lock: Path, timeout: float, busy: str):
+    """Holds the lock of a training in `folder`, which the system takes back however a process ends.
+    Raises TrainingError: `busy` where another process holds it, and for what cannot be written."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / LOCK, timeout=SECONDS_FOR_A_DEAD_WORKER):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock, timeout=timeout):
             yield
     except Timeout:
-        raise TrainingError(f"{folder}: another training of this member is going on; wait for its end") \
-            from None
+        raise TrainingError(f"{folder}: {busy}") from None
     except OSError as error:
         raise TrainingError(f"{folder}: cannot be written ({error.strerror or error}); free some space "
                             f"there, or choose another folder with --runs") from None
@@ -137,15 +139,3 @@ def _crash(exit_code: int, folder: Path, device: str | None) -> str:
         advice = ("if nobody ended it, memory ran out: close other programs or use smaller batches. "
                   "The same command goes on from the last finished epoch")
     return f"the training process on {place} {how}; {advice}. Its log is {folder / LOG}"
-
-
-@contextmanager
-def _marked_if_failed(folder: Path):
-    """Whatever ends the training early is noted in the member's record."""
-    try:
-        yield
-    except BaseException as error:
-        with suppress(OSError, RunError):
-            write_record(folder / "member.json", Member(folder, {}).record.model_copy(update={
-                "status": FAILED, "error": str(error) or type(error).__name__}))
-        raise

@@ -10,12 +10,12 @@ import signal
 import sys
 import threading
 import traceback
-from datetime import datetime, timezone
 from pathlib import Path
 
 import plaidkeras
+from digits.member import TrainingFault
 from digits.recipe import Recipe
-from digits.run import FINISHED, DeviceFacts, Member, write_record
+from digits.run import FINISHED, DeviceFacts, Member, now, write_record
 
 
 def main() -> int:
@@ -42,7 +42,7 @@ def train(options) -> None:
     """Takes the member from "training" to "finished": its record is written last of all."""
     device = plaidkeras.install(options.device)
     path = options.folder / "member.json"
-    record = Member(options.folder, {}).record.model_copy(update={"started": _now(), "device": DeviceFacts(
+    record = Member(options.folder, {}).record.model_copy(update={"started": now(), "device": DeviceFacts(
         id=device.id, description=device.description, reason=device.reason)})
     write_record(path, record)
     warnings = _self_test(options.insist)
@@ -51,7 +51,7 @@ def train(options) -> None:
     seconds = fitting.train(options.folder, options.dataset, options.recipe, record.seed,
                             options.insist, warnings)
     write_record(path, record.model_copy(update={
-        "status": FINISHED, "finished": _now(), "seconds": seconds, "warnings": tuple(warnings)}))
+        "status": FINISHED, "finished": now(), "seconds": seconds, "warnings": tuple(warnings)}))
 
 
 def _self_test(insist: bool) -> list[str]:
@@ -68,7 +68,7 @@ def _self_test(insist: bool) -> list[str]:
 
 
 def _message(error: Exception, folder: Path) -> str:
-    if isinstance(error, plaidkeras.DeviceError) or type(error).__name__ == "TrainingFault":
+    if isinstance(error, (plaidkeras.DeviceError, TrainingFault)):
         return str(error)  # these explain themselves
     if isinstance(error, OSError):
         return (f"{folder}: cannot be written ({error.strerror or error}); free some space there. The "
@@ -95,10 +95,6 @@ def _own_stdout():
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return answer
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 if __name__ == "__main__":

@@ -3,12 +3,23 @@
 Keras is imported inside the functions: call plaidkeras.install() before them.
 """
 
+from digits.recipe import Recipe
 from digits.run import Layer
 
 
 def build(name: str):
     """An untrained network: images (n, 28, 28, 1) in 0..1 to probabilities (n, 10)."""
     return {"notebook": notebook, "compact": compact}[name]()
+
+
+def compiled(recipe: Recipe):
+    """The recipe's network, ready to be trained with its optimizer."""
+    from digits import optimizers
+
+    model = build(recipe.network)
+    model.compile(optimizer=optimizers.build(recipe.optimizer), loss="categorical_crossentropy",
+                  metrics=["accuracy"])
+    return model
 
 
 def notebook():

@@ -1,7 +1,5 @@
 """What the report shows of the data and of augmentation, taken from the dataset before training."""
 
-from pathlib import Path
-
 import numpy as np
 
 from digits import augmentation

@@ -16,11 +16,11 @@ class Progress(Record):
     """Epochs and batches count from 1; accuracies are in 0..1.
 
     `stage` is "compile" (the first batch, for which PlaidML builds its kernels), "fit", "refit",
-    "predict" (the validation and test rows) or "inspect" (what the report wants to look at). `loss`
-    and `acc` are the means of the epoch so far. `seconds_left` is for the whole member.
+    or "predict" (the test rows). `loss` and `acc` are the means of the epoch so far. `seconds_left`
+    is for the whole member.
     """
 
-    stage: Literal["compile", "fit", "refit", "predict", "inspect"]
+    stage: Literal["compile", "fit", "refit", "predict"]
     epoch: Count
     epochs: Count
     batch: Count

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from digits import ExpectedError
-from digits.records import Fraction, Name, Record, Seed, did_you_mean, explain, unknown_key
+from digits.records import Fraction, Name, Record, Seed, explain_tables
 
 MAX_EPOCHS = 100_000  # years
 Epochs = Annotated[int, Field(ge=1, le=MAX_EPOCHS)]
@@ -127,7 +127,7 @@ class Recipe(Record):
         try:
             recipe = Recipe.model_validate(merged(self.model_dump(), changes))
         except ValidationError as error:
-            raise RecipeError(_explain(error)) from None
+            raise RecipeError(explain_tables(error, Recipe, "recipe")) from None
         if "epochs" in changes and self.refit.epochs and "epochs" not in changes.get("refit", {}):
             return recipe.changed({"refit": {
                 "epochs": math.ceil(recipe.epochs * self.refit.epochs / self.epochs)}})
@@ -139,14 +139,3 @@ def merged(base: dict, changes: dict) -> dict:
     return {**base, **{key: merged(base[key], value)
                        if isinstance(value, dict) and isinstance(base.get(key), dict) else value
                        for key, value in changes.items()}}
-
-
-def _explain(error: ValidationError) -> str:
-    place = unknown_key(error)
-    if place is None:
-        return explain(error)
-    record = Recipe
-    for part in place[:-1]:
-        record = record.model_fields[part].annotation
-    table = ".".join(("recipe", *place[:-1]))
-    return f"[{table}] has no key {place[-1][:60]!r}.{did_you_mean(place[-1][:60], list(record.model_fields))}"

@@ -66,10 +66,18 @@ def complete(record: Record, place: str = "") -> Record:
     return record
 
 
-def unknown_key(error: ValidationError) -> tuple[str, ...] | None:
-    """The place of a key that its record does not have, if that is what is wrong first."""
+def explain_tables(error: ValidationError, record: type[Record], *tables: str) -> str:
+    """`explain` for what a TOML file holds; for a key that its table does not have, those that it has.
+    tables: the names of the tables that hold `record`."""
     first = error.errors()[0]
-    return tuple(map(str, first["loc"])) if first["type"] == "extra_forbidden" else None
+    if first["type"] != "extra_forbidden":
+        return explain(error)
+    *inner, key = map(str, first["loc"])
+    for name in inner:
+        record = record.model_fields[name].annotation
+    tables, key = (*tables, *inner), key[:60]
+    what = f"[{'.'.join(tables)}] has no key {key!r}" if tables else f"there is no table {key!r}"
+    return f"{what}.{did_you_mean(key, list(record.model_fields))}"
 
 
 def did_you_mean(word: str, known) -> str:

@@ -28,18 +28,18 @@ import json
 import math
 import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Iterator, Literal
+from typing import Annotated, Callable, Iterator, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from digits import ExpectedError
-from digits.arrays import Spec, array, check, read_arrays, read_group, write_arrays, write_group
+from digits.arrays import Spec, array, check, read_arrays, read_group
 from digits.files import atomic_write, read_bytes
 from digits.recipe import Recipe
 from digits.records import (MAX_ENTRIES, Count, Fraction, Loss, Name, Record, Seconds, Seed, Text,
@@ -252,7 +252,8 @@ class Run:
     def _record(self) -> RunRecord:
         with _reading(self.folder / "run.json") as path:
             content = read_bytes(path)
-            version = _schema_of(content)
+            found = json.loads(content)
+            version = found.get("schema_version", found.get("schema"))
             if version != SCHEMA:
                 raise RunError(f"{path}: written by another version of this program (schema {version}, "
                                f"expected {SCHEMA}). Train anew with: python -m report build")
@@ -439,11 +440,6 @@ def _run_in(folder: Path) -> Run | None:
         return None
 
 
-def _schema_of(content: bytes):
-    found = json.loads(content)
-    return found.get("schema_version", found["schema"] if "schema" in found else None)
-
-
 def _epochs(text: str) -> list[Epoch]:
     """Epochs that count from 1 in each stage, the fit first."""
     header, *rows = csv.reader(io.StringIO(text, newline=""))
@@ -476,6 +472,22 @@ def _reading(path: Path) -> Iterator[Path]:
 
 
 # Writing: each file replaces its predecessor whole or not at all.
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+@contextmanager
+def marked_if_failed(path: Path, read: Callable[[], RunRecord | MemberRecord]):
+    """Whatever ends a training early is noted in its record: the file, and what reads it."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(OSError, RunError):
+            write_record(path, read().model_copy(update={
+                "status": FAILED, "error": str(error) or type(error).__name__}))
+        raise
+
 
 def write_record(path: Path, record: Record | list[Record]) -> None:
     """A record as JSON; a driver may call its device anything, so texts are made printable."""

@@ -75,14 +75,13 @@ def main(recipe: Recipe, device: str | None, started: float) -> Speed:
     plaidkeras.install(device)
     import numpy as np
 
-    from digits import networks, optimizers
+    from digits import networks
     from digits.batches import TrainingBatches
 
     images = np.random.default_rng(0).integers(0, 256, (recipe.batch_size, 28, 28), np.uint8)
     labels = (np.arange(recipe.batch_size) % 10).astype(np.uint8)
     batches = TrainingBatches(images, labels, np.arange(len(labels)), recipe.batch_size, (0,), recipe.augmentation)
-    model = networks.build(recipe.network)
-    model.compile(optimizers.build(recipe.optimizer), "categorical_crossentropy", metrics=["accuracy"])
+    model = networks.compiled(recipe)
     model.train_on_batch(*batches[0])
     start = time.time() - started
 

@@ -7,23 +7,21 @@ import shutil
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Callable
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from digits import checkpoint, data, evaluation, recipes, submission, time_budget
 from digits.arrays import write_group
 from digits.files import atomic_write
-from digits.member import TrainingError, is_finished, kill_children, train_member
+from digits.member import is_finished, kill_children, locked, train_member
 from digits.preview import preview, preview_augmentation
 from digits.progress import Progress, read_progress
 from digits.recipe import Recipe
-from digits.run import (FAILED, FINISHED, FIT, REFIT, TRAINING, DataFacts, Epoch, Member, Misclassified, Run, RunError,
-                        RunRecord, write_record)
+from digits.run import (FINISHED, FIT, REFIT, TRAINING, DataFacts, Epoch, Member, Misclassified, Run, RunError,
+                        RunRecord, marked_if_failed, now, write_record)
 from digits.splits import MemberPlan, plan_members
 
 # Counted up when a change of the code makes a training come out otherwise: old runs are then
@@ -76,7 +74,8 @@ def train(location: Path | None, chosen: str | Recipe | None, changes: dict, run
     folder = Path(runs) / f"{dataset.facts.source}-{fingerprint[:10]}"
     plans = plan_members(dataset.train_labels, recipe)
 
-    with _only_training(folder):
+    with locked(folder, folder.with_name(f".{folder.name}.lock"), 0, "another training of this run is going "
+                "on; wait for its end, or give this one another folder with --runs"):
         if not force and _is(FINISHED, folder, fingerprint):
             report(f"Already trained with this data and recipe: {folder}")
             return Run(folder)
@@ -84,7 +83,7 @@ def train(location: Path | None, chosen: str | Recipe | None, changes: dict, run
         if recipe.time_budget:
             recipe = _within_budget(recipe, dataset, plans, unfinished, fingerprint, device, jobs, report)
         _prepare(unfinished, folder.name, dataset, recipe, plans, fingerprint, report)
-        with _marked_if_failed(unfinished):
+        with marked_if_failed(unfinished / "run.json", lambda: Run(unfinished).record):
             stored = data.store(dataset, Path(runs))
             with _followed(unfinished, plans, report):
                 _train_members(unfinished, stored, recipe, plans, device, insist, jobs, dask)
@@ -95,21 +94,6 @@ def train(location: Path | None, chosen: str | Recipe | None, changes: dict, run
         for warning in member.record.warnings:
             report(f"Warning: {warning}")
     return run
-
-
-@contextmanager
-def _only_training(folder: Path):
-    """Holds the lock of a run, which the system takes back however a process ends."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
-            yield
-    except Timeout:
-        raise TrainingError(f"{folder}: another training of this run is going on; wait for its end, or "
-                            f"give this one another folder with --runs") from None
-    except OSError as error:
-        raise TrainingError(f"{folder}: cannot be written ({error.strerror or error}); free some space "
-                            f"there, or choose another folder with --runs") from None
 
 
 def _fingerprint(facts: DataFacts, recipe: Recipe) -> str:
@@ -156,7 +140,7 @@ def _prepare(folder: Path, run_id: str, dataset: data.Dataset, recipe: Recipe, p
         report(f"Training in {folder}")
     record = RunRecord(
         id=run_id, status=TRAINING, fingerprint=fingerprint, data=dataset.facts, recipe=recipe,
-        members=tuple(plan.name for plan in plans), versions=_versions(), started=_now())
+        members=tuple(plan.name for plan in plans), versions=_versions(), started=now())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_group(folder / "data.npz", preview(dataset))
@@ -191,7 +175,7 @@ def _finish(folder: Path, dataset: data.Dataset) -> None:
     write_group(folder / "misclassified.npz", Misclassified(rows, dataset.train_images[rows]))
     with atomic_write(folder / "submission.csv") as file:
         file.write(submission.to_csv(evaluation.submitted_probabilities(run)).encode())
-    write_record(folder / "run.json", run.record.model_copy(update={"status": FINISHED, "finished": _now()}))
+    write_record(folder / "run.json", run.record.model_copy(update={"status": FINISHED, "finished": now()}))
 
 
 def _put_in_place(unfinished: Path, folder: Path) -> None:
@@ -282,23 +266,7 @@ class _Follower:
             return []
 
 
-@contextmanager
-def _marked_if_failed(folder: Path):
-    """Whatever ends the training early is noted in the record."""
-    try:
-        yield
-    except BaseException as error:
-        with suppress(OSError, RunError):
-            write_record(folder / "run.json", Run(folder).record.model_copy(update={
-                "status": FAILED, "error": str(error) or type(error).__name__}))
-        raise
-
-
 def _versions() -> dict[str, str]:
     packages = "plaidml", "plaidml-keras", "keras", "numpy", "pandas", "scikit-learn"
     return {"python": platform.python_version(),
             **{package: metadata.version(package) for package in packages}}
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")

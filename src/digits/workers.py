@@ -1,6 +1,5 @@
 """Several members at a time: on this machine's cores, or on the machines of a Dask cluster."""
 
-import os
 import threading
 
 from joblib import Parallel, delayed
@@ -17,7 +16,9 @@ def train_at_once(members: list[dict], jobs: int, dask: str | None) -> None:
     if dask:
         _train_on_cluster(members, dask)
         return
-    cores, failed = max(1, available_cores() // jobs), threading.Event()
+    from plaidkeras.processor import usable_cores  # loads neither keras nor plaidml
+
+    cores, failed = max(1, usable_cores() // jobs), threading.Event()
 
     def train(member: dict) -> None:
         if failed.is_set():  # one that waited for its turn is not begun any more
@@ -30,11 +31,6 @@ def train_at_once(members: list[dict], jobs: int, dask: str | None) -> None:
 
     # Threads: each only waits for the process that PlaidML runs in.
     Parallel(n_jobs=jobs, prefer="threads")(delayed(train)(member) for member in members)
-
-
-def available_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _train_on_cluster(members: list[dict], address: str) -> None:

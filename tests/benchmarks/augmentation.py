@@ -24,14 +24,13 @@ def main():
     plaidkeras.install()
     from keras.preprocessing.image import ImageDataGenerator
 
-    from digits import networks, optimizers
+    from digits import networks
 
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (BEST.batch_size, 28, 28), np.uint8)
     inputs = images[..., None].astype(np.float32) / 255
     targets = np.eye(10, dtype=np.float32)[np.arange(BEST.batch_size) % 10]
-    model = networks.build(BEST.network)
-    model.compile(optimizers.build(BEST.optimizer), "categorical_crossentropy", metrics=["accuracy"])
+    model = networks.compiled(BEST)
     limits = BEST.augmentation
     keras_batches = ImageDataGenerator(
         rotation_range=limits.rotation, zoom_range=limits.zoom, width_shift_range=limits.shift,

@@ -12,7 +12,6 @@ import shutil  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-import keras.backend as K  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from keras.layers import Activation, BatchNormalization, Dense, Dropout, Flatten  # noqa: E402
@@ -25,7 +24,6 @@ from digits.batches import TrainingBatches, network_input  # noqa: E402
 from digits.callbacks import TrainingFault  # noqa: E402
 from digits.member import TRAINING, MemberRecord, write_record  # noqa: E402
 from digits.progress import read_progress  # noqa: E402
-from digits.recipe import Augmentation  # noqa: E402
 from digits.run import Member  # noqa: E402
 from digits.splits import plan_members  # noqa: E402
 
