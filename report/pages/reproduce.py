@@ -30,7 +30,8 @@ _ABOUT = {
     "refit.validation_fraction": "share of the rows, the last ones, that the refit validates on",
     "averaged_fraction": "share of the epochs, the last ones, whose weights are averaged",
     "test_time_augmentation": "views of each image whose predictions are averaged",
-    "time_budget": "seconds that the epochs were planned to fill",
+    "time_budget": "seconds that epochs and seeds were planned to fill",
+    "epoch_seconds": "seconds that an epoch was planned to take; the number of epochs follows what they take",
 }
 _STAGES = {"fit": "Fit", "refit": "Refit", "predict": "Prediction of the test rows"}
 
@@ -106,7 +107,7 @@ def _flat(table: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
 def _differences(recipe: Recipe, named: Recipe) -> dict:
     """What report.toml must say for the named recipe to be this one. The time budget has planned the
     epochs and is not planned with again."""
-    changes = _other_values(recipe.model_dump(exclude={"name", "time_budget"}), named.model_dump())
+    changes = _other_values(recipe.model_dump(exclude={"name", "time_budget", "epoch_seconds"}), named.model_dump())
     if "epochs" in changes and named.refit.epochs:  # else the refit would keep its proportion to the fit
         changes["refit"] = {"epochs": recipe.refit.epochs, **changes.get("refit", {})}
     return changes

@@ -70,7 +70,7 @@ def context(study: Study, bundle: Bundle) -> Context:
     record, recipe = study.run.record, study.run.record.recipe
     return Context(
         stages=[_stage(study, stage) for stage in (FIT, REFIT) if study.mean_epochs(stage)],
-        averaged_epochs=recipe.averaged_epochs, views=recipe.test_time_augmentation,
+        averaged_epochs=recipe.averaged_epochs(len(study.mean_epochs(FIT))), views=recipe.test_time_augmentation,
         accuracy=study.evaluation.accuracy, refit_verdict=in_words(study).refit_verdict,
         networks=[_network(study, member) for member in study.members] if len(study.members) > 1 else [],
         devices=study.devices, started=record.started,
