@@ -16,6 +16,7 @@ from digits import callbacks, checkpoint, networks
 from digits.arrays import read_arrays, write_arrays, write_group
 from digits.augmentation import views
 from digits.batches import TrainingBatches, count_batches, filled_batches, network_input
+from digits.explanations import explain, hidden_activations
 from digits.files import atomic_write
 from digits.inspection import activations, tsne_embedding
 from digits.progress import Progress, ProgressWriter
@@ -44,9 +45,12 @@ def train(folder: Path, dataset: Path, recipe: Recipe, seed: int, insist: bool,
     training = Training(folder, model, images, labels, rows, recipe, seed, len(test_images), insist, warnings)
     if not training.has_begun_refit:
         training.fit()
+        validation = training.predict(images[rows.validation])
+        hidden = hidden_activations(model, images[rows.validation], recipe.batch_size)
+        write_group(folder / "explanations.npz", explain(
+            model, images, labels, rows.training, rows.validation, validation, hidden, recipe.batch_size))
         write_arrays(folder / checkpoint.AFTER_FIT, {
-            "validation": training.predict(images[rows.validation]),
-            **tsne_embedding(model, images, rows.validation)})
+            "validation": validation, **tsne_embedding(hidden, rows.validation)})
     after_fit = read_arrays(folder / checkpoint.AFTER_FIT)
     submitted_rows, submitted = rows.validation, after_fit["validation"]
     if recipe.refit.epochs:

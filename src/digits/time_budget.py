@@ -105,5 +105,5 @@ def plan_training(recipe: Recipe, speed: Speed, rows: tuple[int, int, int], memb
 
 def _other_seconds(recipe: Recipe, speed: Speed, training: int, validation: int, test: int, rows: int) -> float:
     """What a network takes besides its epochs; in batches, and validation rows."""
-    return (speed.rest + recipe.test_time_augmentation * (validation + test) * speed.predict
+    return (speed.rest + (training + recipe.test_time_augmentation * (validation + test)) * speed.predict
             + TSNE_SECONDS_A_ROW * min(rows, TSNE_ROWS) + (training * speed.train if recipe.averaged_fraction else 0))

@@ -18,6 +18,8 @@ import numpy as np
 from digits import checkpoint, data, evaluation, recipes, submission, time_budget
 from digits.arrays import write_group
 from digits.files import atomic_write
+from digits.handwriting import handwriting
+from digits.label_issues import label_issues
 from digits.member import is_finished, locked, train_member
 from digits.preview import preview, preview_augmentation
 from digits.progress import Progress, read_progress
@@ -178,6 +180,8 @@ def _finish(folder: Path, dataset: data.Dataset) -> None:
     judged = evaluation.evaluate(run)
     rows = judged.rows[np.sort(judged.misclassified)]
     write_group(folder / "misclassified.npz", Misclassified(rows, dataset.train_images[rows]))
+    write_group(folder / "label_issues.npz", label_issues(run, judged, dataset.train_images))
+    write_group(folder / "handwriting.npz", handwriting(judged.rows, dataset.train_images))
     with atomic_write(folder / "submission.csv") as file:
         file.write(submission.to_csv(evaluation.submitted_probabilities(run)).encode())
     recipe = run.record.recipe
