@@ -67,23 +67,21 @@ class Terminal:
 
 def summarise(study: "Study", output: Path) -> None:
     """Says how good the submission is, where the site is, and how to look at it."""
-    from report.text.promise import in_words
+    from report.text.promise import expected_score, figure, refit_verdict, relation
 
     console = Console(highlight=False)
-    expected, told = study.promise.expected, in_words(study)
+    expected, worse = study.promise.expected, study.promise.refit_made_it_worse
     low, high = map(formats.percent, expected.interval)
-    refit = "Warning" if study.promise.refit_made_it_worse else "Refit"
-    advice = " Leave it out with --refit-epochs 0." * study.promise.refit_made_it_worse
-    lines = [
-        ("Accuracy", f"{formats.percent(expected.accuracy)} (95% interval: {low} to {high}) "
-                     f"{told.figure}."),
-        ("Judged", told.relation),
-        *([(refit, told.refit_verdict + advice)] if told.refit_verdict else []),
-        ("Score", told.expected_score),
-        ("Submission", study.run.submission),
-        ("Site", output / "index.html")]
-    for label, text in lines:
-        console.print(Text.assemble((f"{label}:", "bold"), f" {one_line(str(text))}"), soft_wrap=True)
+    lines = {
+        "Accuracy": f"{formats.percent(expected.accuracy)} (95% interval: {low} to {high}) {figure(study)}.",
+        "Judged": relation(study),
+        "Warning" if worse else "Refit": refit_verdict(study) + " Leave it out with --refit-epochs 0." * worse,
+        "Score": expected_score(study),
+        "Submission": study.run.submission,
+        "Site": output / "index.html"}
+    for label, text in lines.items():
+        if text:
+            console.print(Text.assemble((f"{label}:", "bold"), f" {one_line(str(text))}"), soft_wrap=True)
     where = "" if output == Path("site") else f" --output {output}"
     console.print(Text(one_line(f"Open that file in a browser, or run: python -m report serve{where}")),
                   soft_wrap=True)

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from digits.evaluation import Evaluation, Promise, evaluate, promise
-from digits.run import CLASSES, DeviceFacts, Epoch, Member, Run, RunError, finished_runs
+from digits.recipe import Recipe
+from digits.run import (CLASSES, FIT, DataFacts, DeviceFacts, Epoch, Layer, Member, Run, RunError, RunRecord,
+                        finished_runs)
 from report.figures.drawing_cache import DrawingCache
 
 
 @dataclass(frozen=True)
 class Study:
-    """One run with all that several pages need of it."""
+    """One run with all that several pages need of it. Every template sees it."""
 
     run: Run
     evaluation: Evaluation
@@ -22,8 +24,20 @@ class Study:
     drawings: DrawingCache = field(default_factory=DrawingCache)
 
     @property
+    def record(self) -> RunRecord:
+        return self.run.record
+
+    @property
+    def data(self) -> DataFacts:
+        return self.record.data
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.record.recipe
+
+    @property
     def sample(self) -> bool:
-        return self.run.record.data.source == "sample"
+        return self.data.source == "sample"
 
     @cached_property
     def siblings(self) -> list[Run]:
@@ -50,10 +64,6 @@ class Study:
         return [warning if len(self.members) == 1 else f"{member.record.name}: {warning}"
                 for member in self.members for warning in member.record.warnings]
 
-    @property
-    def folds(self) -> int:
-        return self.run.record.recipe.validation.folds
-
     def mean_epochs(self, stage: str) -> list[Epoch]:
         """The mean over the networks of every epoch. One that ended early has no part in the later."""
         longest = max((member.epochs(stage) for member in self.members), key=len)
@@ -61,22 +71,31 @@ class Study:
                 for number in range(len(longest))]
 
     @property
-    def parameters(self) -> int:
-        return sum(layer.parameters for layer in self.run.layers)
+    def best_epoch(self) -> Epoch:
+        return best_epoch(self.mean_epochs(FIT))
 
     @property
-    def trainable_parameters(self) -> int:
-        return sum(layer.trainable_parameters for layer in self.run.layers)
+    def layers(self) -> list[Layer]:
+        return self.run.layers
 
     @property
-    def seconds(self) -> float:
-        """Time in the epochs of all networks."""
-        return sum(epoch.seconds for member in self.members for epoch in member.history)
+    def largest(self) -> Layer:
+        """The layer with the most parameters."""
+        return max(self.layers, key=lambda layer: layer.parameters)
+
+    def total(self, measure: str) -> int:
+        """The sum over the layers of "parameters", "trainable_parameters" or "multiply_adds"."""
+        return sum(getattr(layer, measure) for layer in self.layers)
+
+    def seconds(self, *stages: str) -> float:
+        """Time in the epochs of all networks, of these stages or of all."""
+        return sum(epoch.seconds for member in self.members for epoch in member.history
+                   if not stages or epoch.stage in stages)
 
     @cached_property
     def disputed(self) -> dict[int, np.ndarray]:
         """The rows whose judging networks disagree: how many of them predict each label."""
-        votes = np.zeros((self.run.record.data.train_rows, len(CLASSES)), int)
+        votes = np.zeros((self.data.train_rows, len(CLASSES)), int)
         for member in self.members:
             predictions = member.predictions
             np.add.at(votes, (predictions.validation_rows, predictions.validation.argmax(axis=1)), 1)

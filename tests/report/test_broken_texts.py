@@ -16,7 +16,7 @@ from report.output.render import render
 from report.pages.study import study
 from report.settings import SiteSettings, load
 from report.text import notes
-from report.text.facts import Facts, facts
+from report.text.facts import FACTS, facts
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_settings_are_taken_or_refused_by_one_message(place, table, lines):
 
 # Notes
 
-FIGURES = list(Facts.__dataclass_fields__)
+FIGURES = list(FACTS)
 PIECES = st.one_of(
     st.sampled_from(FIGURES).map("{{{{ {} }}}}".format),
     st.sampled_from(["{{", "}}", "{%", "%}", "{#", "#}", "{% if errors %}", "{% endif %}", "{% else %}",

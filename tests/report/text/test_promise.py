@@ -9,7 +9,7 @@ from report.pages.study import study
 from report.settings import SiteSettings
 from report.text import formats
 from report.text.facts import facts
-from report.text.promise import in_words
+from report.text.promise import figure
 
 
 @pytest.fixture
@@ -88,9 +88,9 @@ def test_without_a_row_that_neither_fit_saw_nothing_is_known_of_the_submitted_ne
     ({"folds": 2, "seeds": 2}, "4", "100", "200")])
 def test_facts_count_what_was_done(make_run, changes, networks, fit_rows, validation_rows):
     found = facts(study(make_run(**changes)))
-    assert (found.networks, found.fit_rows, found.validation_rows) == (networks, fit_rows, validation_rows)
+    assert [found[name] for name in ("networks", "fit_rows", "validation_rows")] == [networks, fit_rows, validation_rows]
 
 
 def test_where_a_fold_has_several_networks_their_mean_is_the_judge(make_run):
     studied = study(make_run(folds=2, seeds=2))
-    assert "each judged by the mean of 2 networks that had not learned from it" in in_words(studied).figure
+    assert "each judged by the mean of 2 networks that had not learned from it" in figure(studied)
