@@ -59,7 +59,7 @@ class Download:
 def drawing(bundle: Bundle, path: str, png: bytes, alt: str) -> Picture:
     """A PNG file, added to the site by the first page that shows it."""
     width, height = struct.unpack(">II", png[16:24])  # as its header says
-    return Picture(bundle.add_once(path, png), width, height, alt)
+    return Picture(bundle.add(path, png), width, height, alt)
 
 
 def picture(bundle: Bundle, path: str, pixels: np.ndarray, alt: str) -> Picture:
@@ -112,5 +112,5 @@ def downloads(bundle: Bundle, name: str, about: str, columns: dict[str, Sequence
 
 
 def _download(bundle: Bundle, name: str, content: bytes, about: str) -> Download:
-    path = bundle.add_once(f"downloads/{name}", content)
+    path = bundle.add(f"downloads/{name}", content)
     return Download(path, name, len(content), hashlib.sha256(content).hexdigest(), about)
