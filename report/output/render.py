@@ -11,7 +11,7 @@ from report.output import sources
 from report.output.bundle import Bundle
 from report.output.links import refuse_dead_links
 from report.pages import NOT_FOUND, pages_of
-from report.pages.study import Study, study
+from report.pages.study import Study
 from report.paths import ASSETS, TEMPLATES
 from report.settings import SiteSettings
 from report.text import formats, notes, promise
@@ -23,7 +23,7 @@ def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -
     run.read()
     # Beside the site and nowhere near the run: that may come from a stranger, and a drawing goes
     # into a page as it is.
-    studied = study(run, output.resolve().with_name(f".{output.resolve().name}.drawings"))
+    studied = Study(run, output.resolve().with_name(f".{output.resolve().name}.drawings"))
     bundle = Bundle()
     bundle.add_folder(ASSETS)
     bundle.add(".nojekyll", b"")  # else GitHub Pages would run the site through Jekyll

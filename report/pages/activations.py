@@ -49,7 +49,7 @@ class Context:
 
 def context(study: Study, bundle: Bundle) -> Context:
     stored = study.first.activations
-    return Context([_watched(study, bundle, index) for index in range(len(stored.rows))], _filters(study, bundle),
+    return Context([watched(study, index, bundle) for index in range(len(stored.rows))], _filters(study, bundle),
                    formats.shape(study.layers[0].kernel_size or ()))
 
 
@@ -64,7 +64,8 @@ def _filters(study: Study, bundle: Bundle) -> Picture | None:
                    f"The {len(filters)} filters of {layer}, {formats.shape(filters.shape[1:])} each")
 
 
-def _watched(study: Study, bundle: Bundle, index: int) -> Watched:
+def watched(study: Study, index: int, bundle: Bundle) -> Watched:
+    """The digit at `index` of those that the run holds the activations of."""
     stored = study.first.activations
     row = stored.rows[index]
     shown = digit(bundle, f"{FOLDER}/row-{row}/input.png", row, stored.labels[index], stored.images[index])

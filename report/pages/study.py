@@ -1,57 +1,37 @@
 """What the pages are made from: a run, how good it is, and what is known of its submission."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from digits.evaluation import Evaluation, Promise, evaluate, promise
-from digits.recipe import Recipe
-from digits.run import (CLASSES, FIT, DataFacts, DeviceFacts, Epoch, Layer, Member, Run, RunError, RunRecord,
-                        finished_runs)
+from digits.evaluation import evaluate, promise
+from digits.run import CLASSES, FIT, DeviceFacts, Epoch, Layer, Run, RunError, finished_runs
 from report.figures.drawing_cache import DrawingCache
 
 
-@dataclass(frozen=True)
 class Study:
-    """One run with all that several pages need of it. Every template sees it."""
+    """One run with all that several pages need of it; every template sees it. `first` is the member that
+    stands for all where one network has to."""
 
-    run: Run
-    evaluation: Evaluation
-    promise: Promise
-    drawings: DrawingCache = field(default_factory=DrawingCache)
-
-    @property
-    def record(self) -> RunRecord:
-        return self.run.record
-
-    @property
-    def data(self) -> DataFacts:
-        return self.record.data
-
-    @property
-    def recipe(self) -> Recipe:
-        return self.record.recipe
-
-    @property
-    def sample(self) -> bool:
-        return self.data.source == "sample"
+    def __init__(self, run: Run, drawings_folder: Path | None = None):
+        """drawings_folder: where drawings are kept; without one each is drawn anew. Raises RunError."""
+        self.run, self.record, self.data, self.recipe = run, run.record, run.record.data, run.record.recipe
+        self.members, self.first, self.layers = run.members, run.members[0], run.layers
+        self.sample = self.data.source == "sample"
+        self.evaluation = evaluate(run)
+        self.promise = promise(run, self.evaluation)
+        self.drawings = DrawingCache(drawings_folder)
+        if not np.array_equal(run.misclassified.rows,
+                              self.evaluation.rows[np.sort(self.evaluation.misclassified)]):
+            raise RunError(f"{run.folder / 'misclassified.npz'}: damaged (its rows are not those that the "
+                           "predictions misclassify); delete the run and train again")
 
     @cached_property
     def siblings(self) -> list[Run]:
         """The finished runs in the folder of this one, itself among them; the last comes first."""
         return finished_runs(self.run.folder.resolve().parent)[::-1]
-
-    @property
-    def members(self) -> list[Member]:
-        return self.run.members
-
-    @property
-    def first(self) -> Member:
-        """The member that stands for all where one network has to."""
-        return self.members[0]
 
     @cached_property
     def devices(self) -> list[DeviceFacts]:
@@ -73,10 +53,6 @@ class Study:
     @property
     def best_epoch(self) -> Epoch:
         return best_epoch(self.mean_epochs(FIT))
-
-    @property
-    def layers(self) -> list[Layer]:
-        return self.run.layers
 
     @property
     def largest(self) -> Layer:
@@ -103,15 +79,6 @@ class Study:
 
     def misclassified_image(self, row: int) -> np.ndarray:
         return self.run.misclassified.images[np.searchsorted(self.run.misclassified.rows, row)]
-
-
-def study(run: Run, drawings_folder: Path | None = None) -> Study:
-    """drawings_folder: where drawings are kept; without one each is drawn anew. Raises RunError."""
-    judged = evaluate(run)
-    if not np.array_equal(run.misclassified.rows, judged.rows[np.sort(judged.misclassified)]):
-        raise RunError(f"{run.folder / 'misclassified.npz'}: damaged (its rows are not those that the "
-                       "predictions misclassify); delete the run and train again")
-    return Study(run, judged, promise(run, judged), DrawingCache(drawings_folder))
 
 
 def best_epoch(epochs: Sequence[Epoch]) -> Epoch:

@@ -13,7 +13,7 @@ from digits import recipes
 from digits.run import Run, RunError
 from report.errors import ReportError
 from report.output.render import render
-from report.pages.study import study
+from report.pages.study import Study
 from report.settings import SiteSettings, load
 from report.text import notes
 from report.text.facts import FACTS, facts
@@ -94,7 +94,7 @@ class Tags(HTMLParser):
 
 @pytest.fixture(scope="module")
 def known(made_run):
-    return facts(study(made_run))
+    return facts(Study(made_run))
 
 
 @given(pieces=st.lists(PIECES, max_size=12))

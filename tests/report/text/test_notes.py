@@ -6,12 +6,12 @@ from report.errors import ReportError
 from report.text.facts import FACTS, facts
 from report.pages import NOT_FOUND, PAGES
 from report.paths import BUILT_IN_NOTES
-from report.pages.study import study
+from report.pages.study import Study
 
 
 @pytest.fixture(scope="module")
 def known(made_run):
-    return facts(study(made_run))
+    return facts(Study(made_run))
 
 
 def render(tmp_path, text, known):
