@@ -50,7 +50,7 @@ class Terminal:
         if epoch:
             _line(self.console, f"{member}{doing}: loss {epoch.loss:.4f}, accuracy {percent(epoch.acc)}, validation "
                                 f"loss {epoch.val_loss:.4f}, validation accuracy {percent(epoch.val_acc)}"
-                                + f", {left}" * bool(left))
+                                + (f", {left}" if left else ""))
         elif not self.moves and now.stage != self.stages.get(event.member) and now.stage not in (FIT, REFIT):
             _line(self.console, member + doing)
         self.stages[event.member] = now.stage

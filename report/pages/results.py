@@ -55,7 +55,6 @@ class Embedding:
     correct: list[tuple[int, int, int]]
     misclassified: list[tuple[int, int, int]]
     neighbours: list[Neighbours]
-    mixed: Neighbours
 
 
 @dataclass(frozen=True)
@@ -108,9 +107,8 @@ def _embedding(study: Study) -> Embedding | None:
         shown.setdefault(squares[index], index)
     correct, misclassified = ([(int(labels[index]), *square) for square, index in shown.items()
                                if wrong[index] == is_wrong] for is_wrong in (False, True))
-    neighbours = _neighbours(labels, points.astype(np.float64))
-    return Embedding(WIDTH, height, SQUARE, len(rows), correct, misclassified, neighbours,
-                     min(neighbours, key=lambda one: one.share))
+    return Embedding(WIDTH, height, SQUARE, len(rows), correct, misclassified,
+                     _neighbours(labels, points.astype(np.float64)))
 
 
 def _neighbours(labels: np.ndarray, points: np.ndarray) -> list[Neighbours]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from digits.run import CLASSES
 from report.figures import images
 from report.output.bundle import Bundle
 from report.pages.study import Study
@@ -45,6 +46,15 @@ class MisclassifiedDigit:
     picture: Picture
     probabilities: list[float]
     votes: str
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many rows are of one digit, and what part of all that is."""
+
+    label: int
+    count: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,11 @@ def votes(counts: np.ndarray) -> str:
     return ", ".join(
         f"{count if place else formats.plural(count, 'network')} {'says' if count == 1 else 'say'} {label}"
         for place, (count, label) in enumerate(said))
+
+
+def shares(labels: np.ndarray) -> list[Share]:
+    return [Share(label, int(count), count / max(len(labels), 1))
+            for label, count in enumerate(np.bincount(labels, minlength=len(CLASSES)))]
 
 
 def submission_download(study: Study, bundle: Bundle) -> Download:

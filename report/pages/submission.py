@@ -8,7 +8,7 @@ from markupsafe import Markup
 from digits.run import CLASSES
 from report.figures import charts
 from report.output.bundle import Bundle
-from report.pages.shared import Download, submission_download
+from report.pages.shared import Download, Share, shares, submission_download
 from report.pages.study import Study
 from report.text import formats
 
@@ -25,36 +25,32 @@ class Check:
 
 
 @dataclass(frozen=True)
-class LabelShare:
-    label: int
-    predicted: int
-    predicted_share: float
-    labelled_share: float
-
-
-@dataclass(frozen=True)
 class Context:
+    """`furthest` is the digit whose share among the predicted labels differs most from that among the labelled."""
+
     download: Download
     lines: list[str]
     checks: list[Check]
-    shares: list[LabelShare]
+    predicted: list[Share]
+    labelled: list[Share]
     chart: Markup
-    furthest: LabelShare
+    furthest: int
 
 
 def context(study: Study, bundle: Bundle) -> Context:
     # As text, so that the checks see what is in the file and not what a reader makes of it.
     lines = study.run.submitted.decode().splitlines() or [""]
     header, *rows = [line.split(",") for line in lines]
-    checks, shares = _checks(header, rows, study.data.test_rows), _shares(rows, study)
+    predicted = shares(np.array([int(row[-1]) for row in rows if row[-1] in map(str, CLASSES)], int))
+    labelled = shares(study.run.data.train_labels)
     return Context(
-        submission_download(study, bundle), lines, checks, shares,
+        submission_download(study, bundle), lines, _checks(header, rows, study.data.test_rows), predicted, labelled,
         study.drawings.svg(
             charts.shares, "predicted", "Bar chart: the share of each digit among the predicted labels of the "
             "test rows and the labels of the labelled rows; the table beside it has the numbers.",
-            {"labelled rows": [share.labelled_share for share in shares],
-             "predicted for the test rows": [share.predicted_share for share in shares]}),
-        max(shares, key=lambda share: abs(share.predicted_share - share.labelled_share)))
+            {"labelled rows": [each.share for each in labelled],
+             "predicted for the test rows": [each.share for each in predicted]}),
+        max(CLASSES, key=lambda label: abs(predicted[label].share - labelled[label].share)))
 
 
 def _checks(header: list[str], rows: list[list[str]], expected_rows: int) -> list[Check]:
@@ -73,11 +69,3 @@ def _checks(header: list[str], rows: list[list[str]], expected_rows: int) -> lis
               f"{strange} are not" if strange else "all of them"),
         Check("No field is blank", not blanks, formats.plural(blanks, "blank field")),
     ]
-
-
-def _shares(rows: list[list[str]], study: Study) -> list[LabelShare]:
-    labels = [int(row[-1]) for row in rows if row[-1] in map(str, CLASSES)]
-    predicted = np.bincount(labels, minlength=len(CLASSES))
-    labelled = np.bincount(study.run.data.train_labels, minlength=len(CLASSES))
-    return [LabelShare(label, int(predicted[label]), predicted[label] / max(len(labels), 1),
-                       labelled[label] / labelled.sum()) for label in CLASSES]
