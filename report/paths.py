@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent
-
 
 def _resource(name: str) -> Path:
     # The wheel carries them inside the package; a checkout has them at the top level.
-    inside = _PACKAGE / name
-    return inside if inside.is_dir() else _PACKAGE.parent / name
+    inside = Path(__file__).resolve().parent / name
+    return inside if inside.is_dir() else inside.parents[1] / name
 
 
 TEMPLATES = _resource("templates")

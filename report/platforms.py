@@ -11,16 +11,14 @@ WITH_BUILD = ("x86_64", "AMD64")  # as pyproject.toml names them, for Linux, mac
 
 def require_plaidml() -> None:
     """Raise ReportError, saying what to do, where PlaidML is not installed."""
+    machine, system = platform.machine(), platform.system().replace("Darwin", "macOS")
     if find_spec("plaidml"):
         return
-    machine, system = platform.machine(), platform.system()
     if machine in WITH_BUILD:
-        raise ReportError("PlaidML is not installed; install it: "
-                          "pip install plaidml==0.7.0 plaidml-keras==0.7.0")
-    system = {"Darwin": "macOS"}.get(system, system)
+        raise ReportError("PlaidML is not installed; install it: pip install plaidml==0.7.0 plaidml-keras==0.7.0")
     rosetta = "with a Python for x86-64 under Rosetta 2, " * (system == "macOS")
     raise ReportError(
-        f"PlaidML has no build for this machine ({system} on {machine}), only for x86-64 Linux, "
-        f"macOS and Windows, so that nothing can be trained here. Train {rosetta}in an x86-64 "
-        "container or virtual machine (docker run --platform linux/amd64 ...), or on another "
-        "machine, and copy its runs/ here: render, serve, check and publish work here.")
+        f"PlaidML has no build for this machine ({system} on {machine}), only for x86-64 Linux, macOS and Windows, "
+        f"so that nothing can be trained here. Train {rosetta}in an x86-64 container or virtual machine (docker run "
+        "--platform linux/amd64 ...), or on another machine, and copy its runs/ here: render, serve, check and "
+        "publish work here.")

@@ -31,8 +31,7 @@ def _one_line(text: str) -> str:
 def _address(text: str) -> str:
     found = ADDRESS.fullmatch(text)
     if text and not (found and 0 < int(found["port"] or 443) < 2 ** 16):
-        raise ValueError("expected the site's address, such as https://example.org/digits/, without ? "
-                         "and #")
+        raise ValueError("expected the site's address, such as https://example.org/digits/, without ? and #")
     return text
 
 
@@ -69,36 +68,23 @@ def load(path: Path | None) -> Settings:
     if path is None and not os.path.lexists(DEFAULT):
         return Settings()
     path = path or DEFAULT
-    tables = _tables(path)
-    changes = tables.get("recipe", {})
-    name = changes.get("name") if isinstance(changes, dict) else None
+    content = path.read_bytes()
     try:
-        recipe = recipes.named("best" if name is None else shown(name))
-        checked = _Tables.model_validate(merged({"recipe": recipe.model_dump()}, tables))
+        tables = tomllib.loads(content.decode("utf-8-sig"))
+        changes = tables.get("recipe", {})
+        name = changes.get("name") if isinstance(changes, dict) else None
+        named = recipes.named("best" if name is None else shown(name))
+        checked = _Tables.model_validate(merged({"recipe": named.model_dump()}, tables))
+    except UnicodeDecodeError as error:
+        line = content[:error.start].count(b"\n") + 1
+        raise ReportError(f"{path}, line {line}: not UTF-8 text. Save the file as UTF-8.") from None
     except RecipeError as error:
         raise ReportError(f"{path}: {error}") from None
     except ValidationError as error:
-        raise ReportError(f"{path}: {_explain(error)}") from None
-    return Settings(report=checked.report, recipe_name=name,
-                    recipe={key: value for key, value in changes.items() if key != "name"})
-
-
-def _explain(error: ValidationError) -> str:
-    told = re.sub(r"a valid dictionary or instance of \w+", "a table", explain_tables(error, _Tables))
-    return told.removesuffix(".") + "."
-
-
-def _tables(path: Path) -> dict:
-    """What a TOML file holds."""
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        raise ReportError(f"{path}: there is no such file. Check the path given to --config.") from None
-    try:
-        return tomllib.loads(text.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = text[:error.start].count(b"\n") + 1
-        raise ReportError(f"{path}, line {line}: not UTF-8 text. Save the file as UTF-8.") from None
+        told = re.sub(r"a valid dictionary or instance of \w+", "a table", explain_tables(error, _Tables))
+        raise ReportError(f"{path}: {told.removesuffix('.')}.") from None
     except (ValueError, RecursionError) as error:  # RecursionError: of lists in lists
         raise ReportError(f"{path}: not valid TOML: {str(error)[:200]}. A table or key may stand once, a "
                           "text needs quotes.") from None
+    return Settings(report=checked.report, recipe_name=name,
+                    recipe={key: value for key, value in changes.items() if key != "name"})

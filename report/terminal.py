@@ -9,7 +9,7 @@ from rich.text import Text
 
 from digits.run import FIT, REFIT
 from report.errors import one_line
-from report.text import formats
+from report.text.formats import duration, percent
 
 if TYPE_CHECKING:  # what reads data and draws is loaded by who does that
     from digits.training import MemberProgress
@@ -41,66 +41,44 @@ class Terminal:
 
     def __call__(self, event: "str | MemberProgress") -> None:
         if isinstance(event, str):
-            self._line(event)
+            _line(self.console, event)
             return
-        stage = event.progress.stage
-        if event.epoch:
-            self._line(f"{_member(event)}{_where(event)}: {_numbers(event)}")
-        elif not self.moves and stage != self.stages.get(event.member) and stage not in (FIT, REFIT):
-            self._line(f"{_member(event)}{STAGES[stage]}")
-        self.stages[event.member] = stage
-        self._move_bar(event)
-
-    def _line(self, text: str) -> None:
-        self.console.print(Text(one_line(text)), soft_wrap=True)
-
-    def _move_bar(self, event: "MemberProgress") -> None:
+        now, epoch = event.progress, event.epoch
+        member = "" if event.members == 1 else f"Network {event.number} of {event.members}: "
+        doing = STAGES[now.stage] + (f", epoch {now.epoch} of {now.epochs}" if now.stage in (FIT, REFIT) else "")
+        left = "" if now.seconds_left is None else f"{duration(now.seconds_left)} left"
+        if epoch:
+            _line(self.console, f"{member}{doing}: loss {epoch.loss:.4f}, accuracy {percent(epoch.acc)}, validation "
+                                f"loss {epoch.val_loss:.4f}, validation accuracy {percent(epoch.val_acc)}"
+                                + (f", {left}" if left else ""))
+        elif not self.moves and now.stage != self.stages.get(event.member) and now.stage not in (FIT, REFIT):
+            _line(self.console, member + doing)
+        self.stages[event.member] = now.stage
         if event.member not in self.tasks:
             self.tasks[event.member] = self.bars.add_task("", left="")
-        now = event.progress
-        epochs_done = now.epoch if event.epoch else now.epoch - 1
-        left = "" if now.seconds_left is None else f"{formats.duration(now.seconds_left)} left"
-        self.bars.update(
-            self.tasks[event.member], description=f"{_member(event)}{_where(event)}", left=left,
-            total=now.epochs, completed=epochs_done + now.batch / (now.batches or 1))
+        self.bars.update(self.tasks[event.member], description=member + doing, left=left, total=now.epochs,
+                         completed=now.epoch - (not epoch) + now.batch / (now.batches or 1))
 
 
 def summarise(study: "Study", output: Path) -> None:
     """Says how good the submission is, where the site is, and how to look at it."""
-    from report.text.promise import in_words
+    from report.text.promise import expected_score, figure, refit_verdict, relation
 
     console = Console(highlight=False)
-    expected, told = study.promise.expected, in_words(study)
-    low, high = map(formats.percent, expected.interval)
-    refit = "Warning" if study.promise.refit_made_it_worse else "Refit"
-    advice = " Leave it out with --refit-epochs 0." * study.promise.refit_made_it_worse
-    lines = [
-        ("Accuracy", f"{formats.percent(expected.accuracy)} (95% interval: {low} to {high}) "
-                     f"{told.figure}."),
-        ("Judged", told.relation),
-        *([(refit, told.refit_verdict + advice)] if told.refit_verdict else []),
-        ("Score", told.expected_score),
-        ("Submission", study.run.submission),
-        ("Site", output / "index.html")]
-    for label, text in lines:
-        console.print(Text.assemble((f"{label}:", "bold"), f" {one_line(str(text))}"), soft_wrap=True)
+    expected, worse = study.promise.expected, study.promise.refit_made_it_worse
+    low, high = map(percent, expected.interval)
+    for label, text in {
+            "Accuracy": f"{percent(expected.accuracy)} (95% interval: {low} to {high}) {figure(study)}.",
+            "Judged": relation(study),
+            "Warning" if worse else "Refit": refit_verdict(study) + " Leave it out with --refit-epochs 0." * worse,
+            "Score": expected_score(study),
+            "Submission": str(study.run.submission),
+            "Site": str(output / "index.html")}.items():
+        if text:
+            _line(console, text, label)
     where = "" if output == Path("site") else f" --output {output}"
-    console.print(Text(one_line(f"Open that file in a browser, or run: python -m report serve{where}")),
-                  soft_wrap=True)
+    _line(console, f"Open that file in a browser, or run: python -m report serve{where}")
 
 
-def _member(event: "MemberProgress") -> str:
-    return "" if event.members == 1 else f"Network {event.number} of {event.members}: "
-
-
-def _where(event: "MemberProgress") -> str:
-    stage, now = event.progress.stage, event.progress
-    return STAGES[stage] + (f", epoch {now.epoch} of {now.epochs}" if stage in (FIT, REFIT) else "")
-
-
-def _numbers(event: "MemberProgress") -> str:
-    """"loss 0.0812, accuracy 97.51%, ..." of a finished epoch."""
-    epoch, left = event.epoch, event.progress.seconds_left
-    return (f"loss {epoch.loss:.4f}, accuracy {formats.percent(epoch.acc)}, "
-            f"validation loss {epoch.val_loss:.4f}, validation accuracy {formats.percent(epoch.val_acc)}"
-            + ("" if left is None else f", {formats.duration(left)} left"))
+def _line(console: Console, text: str, label: str = "") -> None:
+    console.print(Text.assemble((f"{label}: " * bool(label), "bold"), one_line(text)), soft_wrap=True)

@@ -51,7 +51,7 @@ def table(finished: list) -> str:
     """(title, Run) as a Markdown table; each is compared with the one before it."""
     from digits.comparison import compare as paired_with
     from digits.comparison import summarise
-    from report.text import formats
+    from report.text.formats import duration, percent
 
     lines = ["| recipe | accuracy of one network | adds | McNemar's p | epochs | time of one | images/s |",
              "| --- | --- | --- | --- | --- | --- | --- |"]
@@ -64,8 +64,7 @@ def table(finished: list) -> str:
             adds = f"{100 * (summary.mean - before.mean):+.2f}"
             paired = paired_with(summary.judged, before.judged)
             p_value = f"{paired.p_value:.2g}{', noise' if paired.is_noise else ''}" if paired else "other rows"
-        seconds = formats.duration(summary.seconds / len(run.members))
-        lines.append(f"| {title} | {formats.percent(summary.mean)}{spread} | {adds} | {p_value} | "
-                     f"{summary.epochs} | {seconds} | {summary.images_a_second:.0f} |")
+        lines.append(f"| {title} | {percent(summary.mean)}{spread} | {adds} | {p_value} | {summary.epochs} | "
+                     f"{duration(summary.seconds / len(run.members))} | {summary.images_a_second:.0f} |")
         before = summary
     return "\n".join(lines)

@@ -27,11 +27,8 @@ def doctor(device):
     from rich.console import Console
 
     console = Console(highlight=False)
-    usable = False
-    for finding in findings(device):
-        show(console, finding)
-        usable = usable or finding["usable"]
-    if not usable:
+    usable = [show(console, finding) for finding in findings(device)]
+    if not any(usable):
         raise ReportError("no device can be used; mend what is marked FAULT above.")
 
 
@@ -43,8 +40,7 @@ def findings(device: str | None) -> Iterator[dict]:
     import sys
 
     command = [sys.executable, "-m", "plaidkeras.doctor", *([device] if device else [])]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                          encoding="utf-8") as child:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8") as child:
         try:
             yield from map(json.loads, child.stdout)
         except BaseException:  # of whoever shows them: a Ctrl-C, a closed pipe
@@ -55,21 +51,18 @@ def findings(device: str | None) -> Iterator[dict]:
                           "reinstall plaidml-report.")
 
 
-def show(console, finding: dict) -> None:
-    """A row of a table on a terminal; else lines to search in: the state, the text, the mend."""
+def show(console, finding: dict) -> bool:
+    """A row of a table on a terminal; else lines to search in. Returns whether it is a usable device."""
     from rich.table import Table
     from rich.text import Text
 
-    state, text, mend = finding["state"], one_line(finding["text"]), one_line(finding["mend"])
-    if not console.is_terminal:
-        print(f"{state:>5}  {text}", flush=True)
-        if mend:
-            print(f"       -> {mend}", flush=True)
-        return
-    row = Table.grid(padding=(0, 2))
-    row.add_column(width=5, justify="right")
-    row.add_column(overflow="fold")
-    row.add_row(Text(state, STYLES[state]), Text(text))
-    if mend:
-        row.add_row("", Text(f"-> {mend}", "dim"))
-    console.print(row)
+    state, row = finding["state"], Table.grid("", "", padding=(0, 2))
+    row.columns[0].width, row.columns[0].justify, row.columns[1].overflow = 5, "right", "fold"
+    for mark, text, style in (state, finding["text"], ""), ("", finding["mend"] and f"-> {finding['mend']}", "dim"):
+        if text and console.is_terminal:
+            row.add_row(Text(mark, STYLES[state]), Text(one_line(text), style))
+        elif text:
+            print(f"{mark:>5}  {one_line(text)}", flush=True)
+    if row.row_count:
+        console.print(row)
+    return finding["usable"]

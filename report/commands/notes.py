@@ -27,11 +27,9 @@ def notes(notes, names):
     from report.paths import BUILT_IN_NOTES
 
     if names:
-        from dataclasses import fields
-
-        from report.text.facts import Facts
-        for item in fields(Facts):
-            print(f"{item.name:22} {item.metadata['about']}")
+        from report.text.facts import FACTS
+        for name, (about, _) in FACTS.items():
+            print(f"{name:22} {about}")
         return
     try:
         notes.mkdir(parents=True, exist_ok=True)

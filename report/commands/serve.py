@@ -42,11 +42,6 @@ def serve(output, notes, config, runs, host, port):
             print(f"The run of this site is not in {runs}/, so changes of its texts will not "
                        "show. Say where it is with --runs.", flush=True)
             listening.serve_forever()
-        watched = [TEMPLATES, ASSETS, notes, config or settings.DEFAULT]
-
-        def again():
-            render(run, output, notes, settings.load(config).report)
-            listening.site_changed()
-
-        with rendering_anew(watched, again):
+        with rendering_anew([TEMPLATES, ASSETS, notes, config or settings.DEFAULT],
+                            lambda: render(run, output, notes, settings.load(config).report)):
             listening.serve_forever()

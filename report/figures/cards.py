@@ -1,10 +1,8 @@
 """The social pictures: what other sites show of a page when someone links to it."""
 
-import io
-
 import numpy as np
 
-from report.figures.images import INK, RED
+from report.figures.images import INK, RED, png
 from report.pages.study import Study
 from report.text import formats
 
@@ -19,10 +17,9 @@ def card(study: Study, site_title: str, page_title: str) -> bytes:
     chosen = judged.misclassified[:DIGITS]
     digits = [study.misclassified_image(row) for row in judged.rows[chosen]] or study.run.data.first_images[:DIGITS]
     labels = list(zip(judged.predicted[chosen].tolist(), judged.truth[chosen].tolist()))
-    return study.drawings.png(
-        _draw, np.array(digits), labels, site_title, page_title, formats.percent(promised.accuracy),
-        f"of {formats.number(promised.count)} unseen digits classified correctly"
-        + (" (sample)" if study.sample else ""))
+    of_what = f"of {promised.count:,} unseen digits classified correctly{' (sample)' * study.sample}"
+    return study.drawings.png(_draw, np.array(digits), labels, site_title, page_title,
+                              formats.percent(promised.accuracy), of_what)
 
 
 def _draw(digits, labels, site: str, title: str, accuracy: str, of_what: str) -> bytes:
@@ -45,22 +42,19 @@ def _draw(digits, labels, site: str, title: str, accuracy: str, of_what: str) ->
             pen.text((x + size - 8, y), str(predicted), MUTED, _font(26), "la")
             pen.line([(x + size - 12, y + 17), (x + size + 14, y + 17)], RED, 3)
             pen.text((x + size + 18, y), str(true), RED, _font(26), "la")
-    _write(pen, site, MARGIN, 100, 34, MUTED, left)
-    _write(pen, title, MARGIN, 190, 64, INK, left)
-    _write(pen, accuracy, MARGIN, 390, 130, BLUE, left)
-    _write(pen, of_what, MARGIN, 530, 30, MUTED, left)
-    buffer = io.BytesIO()
-    image.quantize(32, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    for text, middle, size, colour in ((site, 100, 34, MUTED), (title, 190, 64, INK), (accuracy, 390, 130, BLUE),
+                                       (of_what, 530, 30, MUTED)):
+        _write(pen, text, middle, size, colour, left - MARGIN - SQUARE)
+    return png(image.quantize(32, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE), optimize=True)
 
 
-def _write(pen, text: str, x: int, middle: int, size: int, colour, end: int) -> None:
+def _write(pen, text: str, middle: int, size: int, colour, room: int) -> None:
     """One line, as large as `size` but no longer than there is room for; else it ends in dots."""
-    while size > 20 and pen.textlength(text, _font(size)) > end - x - SQUARE:
+    while size > 20 and pen.textlength(text, _font(size)) > room:
         size -= 2
-    while len(text) > 1 and pen.textlength(text, _font(size)) > end - x - SQUARE:
+    while len(text) > 1 and pen.textlength(text, _font(size)) > room:
         text = text[:-2].rstrip() + "…"
-    pen.text((x, middle), text, colour, _font(size), "lm")
+    pen.text((MARGIN, middle), text, colour, _font(size), "lm")
 
 
 def _font(size: int):

@@ -6,40 +6,22 @@ from dataclasses import dataclass
 
 from digits.run import Layer
 
-CELL, BASE, HEIGHT = 70, 116, 178
-_SHORT = {"Conv2D": "conv", "BatchNormalization": "norm", "MaxPooling2D": "pool",
-          "Dropout": "dropout", "Flatten": "flatten", "Dense": "dense", "Activation": "activ."}
+CELL, BASE = 70, 116
 
 
 @dataclass(frozen=True)
 class Block:
-    """A layer's output as a box: the corners of its front, top and side, and its texts' middle."""
+    """A layer's output as a box: the corners of its front, top and side, and the middle of its texts."""
 
-    number: int
-    title: str
-    shape: tuple[int, ...]
-    learns: bool
-    share: float
+    layer: Layer
     centre: float
     faces: list[str]
 
 
-@dataclass(frozen=True)
-class Diagram:
-    width: int
-    height: int
-    base: int
-    blocks: list[Block]
-
-
-def diagram(layers: Sequence[Layer]) -> Diagram:
+def diagram(layers: Sequence[Layer]) -> list[Block]:
     """One box a layer, from left to right, as high as its maps and as deep as its channels."""
-    parameters = sum(layer.parameters for layer in layers)
-    blocks = [Block(number, _SHORT.get(layer.kind, layer.kind.lower()), layer.output_shape,
-                    layer.trainable_parameters > 0, layer.parameters / parameters, CELL * (number - 0.5),
-                    _faces(layer.output_shape, CELL * (number - 0.5)))
-              for number, layer in enumerate(layers, start=1)]
-    return Diagram(CELL * len(blocks), HEIGHT, BASE, blocks)
+    centres = [CELL * (number + 0.5) for number in range(len(layers))]
+    return [Block(layer, centre, _faces(layer.output_shape, centre)) for layer, centre in zip(layers, centres)]
 
 
 def _faces(shape: tuple[int, ...], centre: float) -> list[str]:

@@ -5,14 +5,15 @@ libraries, and what is drawn. So a change of a template or a note draws nothing 
 """
 
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
 from markupsafe import Markup
 
 
@@ -24,41 +25,36 @@ class DrawingCache:
 
     def svg(self, draw: Callable[..., str], *arguments) -> Markup:
         """What `draw` returns as markup for a page."""
-        return Markup(self._drawn(lambda: draw(*arguments).encode(), draw, arguments).decode())
+        return Markup(self.png(draw, *arguments).decode())
 
-    def png(self, draw: Callable[..., bytes], *arguments) -> bytes:
+    def png(self, draw: Callable[..., str | bytes], *arguments) -> bytes:
         """What `draw` returns as the bytes of a file."""
-        return self._drawn(lambda: draw(*arguments), draw, arguments)
-
-    def forget_unused(self) -> None:
-        """Deletes what this render had no use for."""
-        if self.folder and self.folder.is_dir():
-            for path in self.folder.iterdir():
-                if path.name not in self.used:
-                    path.unlink()
-
-    def _drawn(self, drawing: Callable[[], bytes], draw: Callable, arguments: tuple) -> bytes:
         if self.folder is None:
-            return drawing()
+            return _bytes(draw(*arguments))
         name = self._name(draw, arguments)
         self.used.add(name)
         path = self.folder / name
-        try:
+        with suppress(OSError):
             return path.read_bytes()
-        except OSError:
-            content = drawing()
-            _keep(path, content)
-            return content
+        content = _bytes(draw(*arguments))
+        with suppress(OSError):  # kept or not, the drawing is made: what is lost is time in the next render
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(f"{name}.partial")
+            partial.write_bytes(content)
+            os.replace(partial, path)  # whole or not at all
+        return content
+
+    def forget_unused(self) -> None:
+        """Deletes what this render had no use for."""
+        for path in self.folder.glob("*") if self.folder else ():
+            if path.name not in self.used:
+                path.unlink()
 
     def _name(self, draw: Callable, arguments: tuple) -> str:
-        digest = hashlib.sha256(self._version + f"{draw.__module__}.{draw.__qualname__}".encode())
-        for argument in arguments:
-            if isinstance(argument, np.ndarray):
-                digest.update(f"{argument.dtype}{argument.shape}".encode())
-                digest.update(np.ascontiguousarray(argument).tobytes())
-            else:
-                digest.update(repr(argument).encode())
-        return digest.hexdigest()
+        def of_array(array):
+            return [str(array.dtype), array.shape, hashlib.sha256(array.tobytes()).hexdigest()]
+        what = json.dumps([draw.__module__, draw.__qualname__, arguments], default=of_array)
+        return hashlib.sha256(self._version + what.encode()).hexdigest()
 
     @cached_property
     def _version(self) -> bytes:
@@ -68,11 +64,5 @@ class DrawingCache:
         return b"\0".join([*sources, repr((sys.version_info[:2], versions)).encode()])
 
 
-def _keep(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.partial")
-        partial.write_bytes(content)
-        os.replace(partial, path)  # whole or not at all
-    except OSError:
-        pass  # kept or not, the drawing is made: what is lost is time in the next render
+def _bytes(drawing: str | bytes) -> bytes:
+    return drawing.encode() if isinstance(drawing, str) else drawing

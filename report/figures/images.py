@@ -15,21 +15,16 @@ GAP = 2
 
 def digit(pixels: np.ndarray) -> bytes:
     """One image, uint8 (h, w), as ink of that strength."""
-    rgba = np.empty((*pixels.shape, 4), np.uint8)
-    rgba[..., :3] = INK
-    rgba[..., 3] = pixels
-    return _png(Image.fromarray(rgba))
+    return _coloured(np.broadcast_to(INK, (*pixels.shape, 3)), pixels)
 
 
 def sheet(images: np.ndarray, columns: int) -> np.ndarray:
     """Images (n, h, w) laid out row by row in one array, with a gap of zeros between them."""
     count, height, width = images.shape
     rows = math.ceil(count / columns)
-    page = np.zeros((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP), images.dtype)
-    for index, image in enumerate(images):
-        top, left = (index // columns) * (height + GAP), (index % columns) * (width + GAP)
-        page[top:top + height, left:left + width] = image
-    return page
+    padded = np.pad(images, ((0, rows * columns - count), (0, GAP), (0, GAP)))
+    page = padded.reshape(rows, columns, *padded.shape[1:]).swapaxes(1, 2)
+    return page.reshape(rows * (height + GAP), columns * (width + GAP))[:-GAP, :-GAP]
 
 
 def strip(values: np.ndarray) -> np.ndarray:
@@ -37,13 +32,6 @@ def strip(values: np.ndarray) -> np.ndarray:
     columns = min(len(values), 2 ** math.ceil(math.log2(math.sqrt(len(values) * 8))))
     rows = math.ceil(len(values) / columns)
     return np.pad(values, (0, rows * columns - len(values))).reshape(1, rows, columns)
-
-
-def sheet_size(shape: tuple[int, int, int], columns: int) -> tuple[int, int]:
-    """The (width, height) of a sheet of (n, h, w) images."""
-    count, height, width = shape
-    rows = math.ceil(count / columns)
-    return columns * (width + GAP) - GAP, rows * (height + GAP) - GAP
 
 
 def channels(values: np.ndarray, columns: int, low: float, high: float) -> bytes:
@@ -55,19 +43,20 @@ def channels(values: np.ndarray, columns: int, low: float, high: float) -> bytes
     shades = 1 + (scaled * 254).round().astype(np.uint8)  # 0 stays for the gaps: see-through
     image = Image.fromarray(sheet(shades, columns))
     image.putpalette(bytes(3) + viridis.tobytes())
-    return _png(image, transparency=0)
+    return png(image, transparency=0)
 
 
 def weights(filters: np.ndarray, columns: int) -> bytes:
     """Filters (n, h, w): positive weights in blue, negative ones in red, zero see-through."""
     page = sheet(filters / (np.abs(filters).max() or 1), columns)
-    rgba = np.empty((*page.shape, 4), np.uint8)
-    rgba[..., :3] = np.where(page[..., None] > 0, POSITIVE, NEGATIVE)
-    rgba[..., 3] = (np.abs(page) * 255).round()
-    return _png(Image.fromarray(rgba))
+    return _coloured(np.where(page[..., None] > 0, POSITIVE, NEGATIVE), (np.abs(page) * 255).round())
 
 
-def _png(image: Image.Image, **options) -> bytes:
+def png(image: Image.Image, **options) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", **options)
     return buffer.getvalue()
+
+
+def _coloured(colours: np.ndarray, strength: np.ndarray) -> bytes:
+    return png(Image.fromarray(np.dstack([colours, strength]).astype(np.uint8)))

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -23,21 +23,14 @@ class Bundle:
         self.files: dict[str, bytes] = {}
 
     def add(self, path: str, content: bytes | str) -> str:
-        """Add one file and return its path; no path may be added twice."""
-        # Layer names become file names, and a run may come from a stranger.
-        if PurePosixPath(path).is_absolute() or ".." in path.split("/") or "\\" in path:
-            raise ReportError(f"{path}: would lie outside the site; nothing was written.")
-        if path in self.files:
+        """Adds one file and returns its path. Several pages may add the same; none may add another."""
+        content = content.encode() if isinstance(content, str) else content
+        if self.files.setdefault(path, content) != content:
             raise ReportError(f"{path}: two parts of the site want to write this file.")
-        self.files[path] = content.encode() if isinstance(content, str) else content
         return path
 
-    def add_once(self, path: str, content: bytes) -> str:
-        """Add a file that several pages show, unless one of them has added it already."""
-        return path if self.files.get(path) == content else self.add(path, content)
-
     def add_folder(self, folder: Path) -> None:
-        """Add what is in `folder` as it is, at the top of the site."""
+        """Adds what is in `folder` as it is, at the top of the site."""
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 self.add(path.relative_to(folder).as_posix(), path.read_bytes())
@@ -50,12 +43,14 @@ class Bundle:
         """
         output = output.resolve()
         ours = files_of_earlier_build(output)
+        hashes = {path: hashlib.sha256(self.files[path]).hexdigest() for path in sorted(self.files)}
+        marker = {"generator": "plaidml-report", "made_from": made_from or {}, "files": hashes}
         with _only_writer(output):
             partial, previous = _beside(output, "partial"), _beside(output, "previous")
-            shutil.rmtree(partial, ignore_errors=True)
-            shutil.rmtree(previous, ignore_errors=True)
+            for folder in (partial, previous):
+                shutil.rmtree(folder, ignore_errors=True)
             try:
-                for path, content in {**self.files, MARKER: self._marker(made_from or {})}.items():
+                for path, content in {**self.files, MARKER: json.dumps(marker, indent=1).encode() + b"\n"}.items():
                     (partial / path).parent.mkdir(parents=True, exist_ok=True)
                     (partial / path).write_bytes(content)
                 if output.exists():
@@ -64,13 +59,8 @@ class Bundle:
                 partial.rename(output)
             finally:
                 put_back(output)
-                shutil.rmtree(partial, ignore_errors=True)
-                shutil.rmtree(previous, ignore_errors=True)
-
-    def _marker(self, made_from: dict[str, str]) -> bytes:
-        hashes = {path: hashlib.sha256(self.files[path]).hexdigest() for path in sorted(self.files)}
-        marker = {"generator": "plaidml-report", "made_from": made_from, "files": hashes}
-        return json.dumps(marker, indent=1).encode() + b"\n"
+                for folder in (partial, previous):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def put_back(output: Path) -> None:
@@ -85,8 +75,7 @@ def read_marker(site: Path) -> dict:
     try:
         put_back(site)
         marker = json.loads(read_bytes(site / MARKER))
-        texts = [*marker["made_from"].values(), *marker["files"].values()]
-        if not all(isinstance(text, str) for text in texts):
+        if not all(isinstance(text, str) for part in ("made_from", "files") for text in marker[part].values()):
             raise TypeError
         return marker
     except (FileNotFoundError, NotADirectoryError):
@@ -99,19 +88,15 @@ def read_marker(site: Path) -> dict:
 def files_of_earlier_build(output: Path) -> set[str]:
     """The paths that an earlier build wrote. Refuses a folder that no build has made."""
     put_back(output)
-    if not output.exists():
+    if output.exists() and not output.is_dir():
+        raise ReportError(f"{output}: is a file, but the site needs a folder. Choose another with --output.")
+    if not output.exists() or not any(output.iterdir()):
         return set()
-    if not output.is_dir():
-        raise ReportError(f"{output}: is a file, but the site needs a folder. "
-                          "Choose another with --output.")
     try:
         return {MARKER, *read_marker(output)["files"]}
     except (ReportError, OSError):
-        if any(output.iterdir()):
-            raise ReportError(f"{output}: is not empty and holds no site of this program (no valid "
-                              f"{MARKER}), so it is left alone. Choose another folder with "
-                              "--output.") from None
-        return set()
+        raise ReportError(f"{output}: is not empty and holds no site of this program (no valid {MARKER}), so it "
+                          "is left alone. Choose another folder with --output.") from None
 
 
 @contextmanager
@@ -140,8 +125,8 @@ def _beside(output: Path, what: str) -> Path:
 
 def _copy_others(output: Path, partial: Path, ours: set[str]) -> None:
     for path in output.rglob("*"):
-        relative = path.relative_to(output)
-        if (path.is_file() or path.is_symlink()) and relative.as_posix() not in ours \
-                and not os.path.lexists(partial / relative):
-            (partial / relative).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, partial / relative, follow_symlinks=False)  # `check` names links
+        target = partial / path.relative_to(output)
+        if (path.is_file() or path.is_symlink()) and not os.path.lexists(target) \
+                and path.relative_to(output).as_posix() not in ours:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, target, follow_symlinks=False)  # `check` names links

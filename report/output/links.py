@@ -19,8 +19,8 @@ class Reference:
     @property
     def scheme(self) -> str:
         """What a browser may take for one: it passes over blanks and control characters."""
-        start = re.split(r"[/?#]", self.address)[0]
-        return start.partition(":")[0].lower() if ":" in start else ""
+        found = re.match("([^:/?#]*):", self.address)
+        return found[1].lower() if found else ""
 
     @property
     def leads_out(self) -> bool:

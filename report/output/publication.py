@@ -68,19 +68,15 @@ def _refuse_foreign_branch(remote: str, branch: str, site: Path) -> None:
     try:
         published = {**json.loads(files.pop(MARKER))["files"]}
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise ReportError(f"{remote}: its branch {branch} holds something else than a site of this "
-                          f"program (no valid {MARKER}). Delete it there, or choose another with "
-                          "--branch") from None
+        raise ReportError(f"{remote}: its branch {branch} holds something else than a site of this program (no "
+                          f"valid {MARKER}). Delete it there, or choose another with --branch") from None
     for name, content in sorted(files.items()):
-        if name not in published and not (site / name).is_file():
-            mend = "Delete it there"
-            if name in MAY_BE_ADDED:
-                mend = f"Copy it to {site}/, where it is kept, or delete it there"
-            raise ReportError(f"{remote}: somebody has added {name} to its branch {branch}. {mend}")
         if name in published and hashlib.sha256(content).hexdigest() != published[name]:
-            raise ReportError(f"{remote}: somebody has changed {name} on its branch {branch}. Take "
-                              "what you need of it and delete the branch there, or choose another "
-                              "with --branch")
+            raise ReportError(f"{remote}: somebody has changed {name} on its branch {branch}. Take what you need "
+                              "of it and delete the branch there, or choose another with --branch")
+        if name not in published and not (site / name).is_file():
+            mend = f"Copy it to {site}/, where it is kept, or d" if name in MAY_BE_ADDED else "D"
+            raise ReportError(f"{remote}: somebody has added {name} to its branch {branch}. {mend}elete it there")
 
 
 def _files_of(ref: str) -> dict[str, bytes]:
@@ -92,11 +88,10 @@ def _files_of(ref: str) -> dict[str, bytes]:
 def _git(*arguments: str, mend: str = "Is this a git repository with a remote? Add one with: "
                                       "git remote add origin ADDRESS") -> str:
     try:
-        done = subprocess.run(["git", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              encoding="utf-8", errors="replace", check=True)
+        return subprocess.run(["git", *arguments], capture_output=True, encoding="utf-8", errors="replace",
+                              check=True).stdout.strip()
     except FileNotFoundError:
         raise ReportError("git is not installed; publishing needs it.") from None
     except subprocess.CalledProcessError as error:
         why = (error.stderr.strip().splitlines() or ["no word why"])[-1]
         raise ReportError(f"git {' '.join(arguments)}: {why}. {mend}") from None
-    return done.stdout.strip()

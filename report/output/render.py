@@ -1,20 +1,20 @@
 """A finished run in, a site out."""
 
-from dataclasses import fields
 from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
 from digits.run import Run
 from report.figures import cards
 from report.output import sources
 from report.output.bundle import Bundle
-from report.output.environment import environment
 from report.output.links import refuse_dead_links
-from report.pages import NOT_FOUND, Plan, pages_of
-from report.pages.shared import Page, Site
-from report.pages.study import Study, study
-from report.paths import ASSETS
+from report.pages import NOT_FOUND, pages_of
+from report.pages.study import Study
+from report.paths import ASSETS, TEMPLATES
 from report.settings import SiteSettings
-from report.text import notes
+from report.text import formats, notes, promise
 from report.text.facts import facts
 
 
@@ -23,38 +23,44 @@ def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -
     run.read()
     # Beside the site and nowhere near the run: that may come from a stranger, and a drawing goes
     # into a page as it is.
-    studied = study(run, output.resolve().with_name(f".{output.resolve().name}.drawings"))
-    plans = [*pages_of(studied), NOT_FOUND]
-    pages = _pages(plans, studied, notes_folder)
+    studied = Study(run, output.resolve().with_name(f".{output.resolve().name}.drawings"))
     bundle = Bundle()
     bundle.add_folder(ASSETS)
     bundle.add(".nojekyll", b"")  # else GitHub Pages would run the site through Jekyll
-    _render_pages(bundle, _site(settings, studied, pages[:-1]), plans, pages, studied)
+    env, pages, known = environment(), pages_of(studied), facts(studied)
+    for page in (*pages, NOT_FOUND):
+        context = page.module.context(studied, bundle)
+        bundle.add(page.path, env.get_template(f"{page.key}.html").render(
+            site=settings, pages=pages, study=studied, page=page,
+            note=notes.render(page.key, known, notes_folder), **vars(context)))
+        bundle.add(page.card, cards.card(studied, settings.title, page.title))
     refuse_dead_links(bundle.files, settings.base_url)
     bundle.write(output, {"run": run.record.fingerprint, **sources.fingerprints(notes_folder, settings)})
     studied.drawings.forget_unused()
     return studied
 
 
-def _pages(plans: list[Plan], studied: Study, notes_folder: Path) -> list[Page]:
-    known = facts(studied)
-    return [Page(plan.path, plan.name, plan.title, plan.description,
-                 f"images/cards/{plan.key}.png", notes.render(plan.key, known, notes_folder))
-            for plan in plans]
+def environment() -> Environment:
+    """Autoescaping, and strict: a name that no context has is an error, never an empty string."""
+    env = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+                      trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    env.filters.update(**formats.FILTERS, **promise.FILTERS, link=_link, address=_address)
+    return env
 
 
-def _site(settings: SiteSettings, studied: Study, pages: list[Page]) -> Site:
-    record = studied.run.record
-    return Site(**settings.model_dump(), pages=pages, sample=studied.sample, warnings=studied.warnings,
-                run_id=record.id, finished=record.finished,
-                device=", ".join(device.description for device in studied.devices))
+@pass_context
+def _link(context, target: str) -> str:
+    """The address of a file of this site, seen from the page that is being rendered.
+
+    Relative, so that the site works under any path and from a folder. Only the 404 page, which a
+    server shows at any depth, uses the published address where report.toml gives one.
+    """
+    return _address(context, target) if context["page"].path == "404.html" else quote(target)
 
 
-def _render_pages(bundle: Bundle, site: Site, plans: list[Plan], pages: list[Page], studied: Study) -> None:
-    env = environment()
-    for plan, page in zip(plans, pages):
-        template = env.get_template(f"{plan.key}.html")
-        context = plan.module.context(studied, bundle)
-        names = {field.name: getattr(context, field.name) for field in fields(context)}
-        bundle.add(page.path, template.render(site=site, page=page, **names))
-        bundle.add(page.card, cards.card(studied, site.title, page.title))
+@pass_context
+def _address(context, target: str) -> str:
+    """The whole address of a file of this site where report.toml says where it is published, as
+    canonical links and social pictures want it; elsewhere the relative one."""
+    base_url = context["site"].base_url
+    return f"{base_url.rstrip('/')}/{quote(target)}" if base_url else quote(target)

@@ -5,7 +5,7 @@ What is in the files was checked when they were rendered; here they must be as t
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from digits.run import Run, finished_runs
 from report.errors import ReportError, one_line
@@ -32,39 +32,25 @@ def faults(site: Path, run: Run) -> Iterator[str]:
 
 
 def _faults(site: Path, run: Run) -> Iterator[str]:
-    built, files = read_marker(site)["files"], {}
-    for path in sorted(site.rglob("*")):
-        if path.is_symlink():
-            yield f"{path}: is a symbolic link, which a published site cannot hold; delete it"
-        elif path.is_file():
-            files[path.relative_to(site).as_posix()] = path
-        elif not path.is_dir():
-            yield f"{path}: is a pipe or a device, which a published site cannot hold; delete it"
-    yield from _unlike_what_was_built(site, built, files)
-    yield from _names_and_sizes(site, files)
-    if SUBMISSION in files and files[SUBMISSION].read_bytes() != run.submitted:
-        yield (f"{site / SUBMISSION}: is not the submission of the run, {run.submission}; "
-               "build the site again")
-
-
-def _unlike_what_was_built(site: Path, built: dict[str, str], files: dict[str, Path]) -> Iterator[str]:
-    for name, expected in built.items():
-        if name not in files:
+    built, bytes_in_all = read_marker(site)["files"], 0
+    for name in built:
+        if not (site / name).is_file():
             yield f"{site / name}: is missing; build the site again"
-        elif hashlib.sha256(files[name].read_bytes()).hexdigest() != expected:
-            yield f"{site / name}: was changed after it was built; build the site again"
-    for name in files:
-        if name not in (*built, MARKER, *MAY_BE_ADDED):
-            yield (f"{site / name}: is not part of the site that was built; delete it (only "
-                   f"{', '.join(MAY_BE_ADDED)} may be added)")
-
-
-def _names_and_sizes(site: Path, files: dict[str, Path]) -> Iterator[str]:
-    for name, path in files.items():
-        parts = PurePosixPath(name).parts
-        if name != ".nojekyll" and any(part.startswith(".") for part in parts):
-            yield f"{path}: is hidden; what is published should be meant to be seen. Delete it"
-        if path.stat().st_size > MAX_FILE_BYTES:
-            yield f"{path}: has more than {MAX_FILE_BYTES:,} bytes, which GitHub refuses"
-    if sum(path.stat().st_size for path in files.values()) > MAX_SITE_BYTES:
+    for path in sorted(site.rglob("*")):
+        name = path.relative_to(site).as_posix()
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            yield f"{path}: is a link, a pipe or a device, which a published site cannot hold; delete it"
+        elif path.is_file():
+            size = path.stat().st_size
+            bytes_in_all += size
+            if size > MAX_FILE_BYTES:
+                yield f"{path}: has more than {MAX_FILE_BYTES:,} bytes, which GitHub refuses"
+            if name not in (*built, MARKER, *MAY_BE_ADDED):
+                yield (f"{path}: is not part of the site that was built; delete it (only "
+                       f"{', '.join(MAY_BE_ADDED)} may be added)")
+            elif name in built and hashlib.sha256(path.read_bytes()).hexdigest() != built[name]:
+                yield f"{path}: was changed after it was built; build the site again"
+            if name == SUBMISSION and path.read_bytes() != run.submitted:
+                yield f"{path}: is not the submission of the run, {run.submission}; build the site again"
+    if bytes_in_all > MAX_SITE_BYTES:
         yield f"{site}: has more than {MAX_SITE_BYTES:,} bytes in all, which GitHub Pages refuses"

@@ -18,10 +18,9 @@ def fingerprints(notes: Path, settings: SiteSettings) -> dict[str, str]:
 
 def fingerprint() -> str:
     """Of the code that renders and evaluates, the templates and the assets."""
-    code = Path(report.__file__).parent
-    files = [*code.rglob("*.py"), *TEMPLATES.rglob("*"), *ASSETS.rglob("*"),
-             Path(digits.evaluation.__file__)]
-    return _of(path for path in files if path.is_file() and "__pycache__" not in path.parts)
+    code = Path(report.__file__).parent.rglob("*.py")
+    files = [*code, *TEMPLATES.rglob("*"), *ASSETS.rglob("*"), Path(digits.evaluation.__file__)]
+    return _of(path for path in files if path.is_file())
 
 
 def _of(paths: Iterable[Path]) -> str:

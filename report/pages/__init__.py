@@ -1,5 +1,6 @@
 """The pages, in the order of the navigation. Each module holds the context that its template sees, and
-`context(study, bundle)`, which makes it and adds the files that the page shows."""
+`context(study, bundle)`, which makes it and adds the files that the page shows. Besides its fields a template
+sees the `study`, the settings of the `site`, its `page`, all `pages`, and the page's `note`."""
 
 from dataclasses import dataclass
 from types import ModuleType
@@ -11,7 +12,7 @@ from report.pages.study import Study
 
 @dataclass(frozen=True)
 class Plan:
-    """A page before it is rendered; its template and its note carry its key."""
+    """A page; its template and its note carry its key."""
 
     name: str
     title: str
@@ -25,6 +26,11 @@ class Plan:
     @property
     def path(self) -> str:
         return {"overview": "index.html", "not_found": "404.html"}.get(self.key, f"{self.key}.html")
+
+    @property
+    def card(self) -> str:
+        """The picture that other sites show of it."""
+        return f"images/cards/{self.key}.png"
 
 
 PAGES: tuple[Plan, ...] = (

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from report.figures import images
 from report.output.bundle import Bundle
-from report.pages.shared import Digit, Picture, picture
+from report.pages.shared import Digit, Picture, digit, picture
 from report.pages.study import Study
 from report.text import formats
 
 COLUMNS = 8
+FOLDER = "images/augmentation"
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,19 @@ class Context:
 def context(study: Study, bundle: Bundle) -> Context:
     stored, labels = study.run.augmentation, study.run.data.first_labels
     of_labels = ", ".join(map(str, labels))
+
+    def variations(row: int, varied) -> tuple[Digit, Picture]:
+        return (digit(bundle, f"{FOLDER}/row-{row}.png", row, labels[row], stored.images[row]),
+                picture(bundle, f"{FOLDER}/row-{row}-augmented.png", images.sheet(varied, len(varied)),
+                        f"{len(varied)} variations of row {row}, a {labels[row]}"))
+
     return Context(
-        used=bool(stored.used[0]), limits=_limits(*stored.limits.tolist()),
-        count=len(stored.images),
-        originals=picture(bundle, "images/augmentation/originals.png", images.sheet(stored.images, COLUMNS),
+        used=bool(stored.used[0]), limits=_limits(*stored.limits.tolist()), count=len(stored.images),
+        originals=picture(bundle, f"{FOLDER}/originals.png", images.sheet(stored.images, COLUMNS),
                           f"The originals: {of_labels}"),
-        augmented=picture(bundle, "images/augmentation/augmented.png", images.sheet(stored.augmented, COLUMNS),
+        augmented=picture(bundle, f"{FOLDER}/augmented.png", images.sheet(stored.augmented, COLUMNS),
                           f"Their variations, each in its place: {of_labels}"),
-        variations=[_variations(bundle, row, int(labels[row]), stored.images[row], variations)
-                    for row, variations in zip(stored.varied_rows.tolist(), stored.variations)
+        variations=[variations(row, varied) for row, varied in zip(stored.varied_rows.tolist(), stored.variations)
                     if row < len(labels)])
 
 
@@ -44,10 +49,3 @@ def _limits(rotation: float, zoom: float, shift: float, elastic: float) -> list[
         (zoom, f"stretched by up to {formats.percent(zoom, 0)} (zoom)"),
         (shift, f"moved by up to {28 * shift:.1f} pixels (shift)"),
         (elastic, f"bent by smooth displacements of about {elastic:g} pixels (elastic distortion)")) if limit]
-
-
-def _variations(bundle: Bundle, row: int, label: int, image, variations) -> tuple[Digit, Picture]:
-    original = picture(bundle, f"images/augmentation/row-{row}.png", image, f"Row {row}: a handwritten {label}")
-    return Digit(row, label, original), picture(
-        bundle, f"images/augmentation/row-{row}-augmented.png", images.sheet(variations, len(variations)),
-        f"{len(variations)} variations of row {row}, a {label}")

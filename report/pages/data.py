@@ -5,41 +5,24 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from digits.run import CLASSES
 from report.figures import charts, images
 from report.output.bundle import Bundle
-from report.pages.shared import Digit, Picture, picture
+from report.pages.shared import Digit, Picture, Share, digit, picture, shares
 from report.pages.study import Study
 from report.text import formats
 
 FIRST = range(3, 9)  # the six rows that the notebook drew
-EDGE = 5  # columns shown at either end of a table
 GRID_COLUMNS = 16
 
 
 @dataclass(frozen=True)
 class Table:
-    """The head of a CSV; `gap` is the column before which columns are left out."""
+    """The head of a CSV."""
 
     file: str
     rows: int
-    columns: int
     header: list[str]
-    body: list[list[int]]
-    gap: int
-
-
-@dataclass(frozen=True)
-class ClassRow:
-    """One digit in the data: how many rows it has, its mean image, and examples."""
-
-    label: int
-    training: int
-    training_share: float
-    validation: int
-    validation_share: float
-    mean: Picture
-    examples: Picture
+    head: list[list[int]]
 
 
 @dataclass(frozen=True)
@@ -49,89 +32,61 @@ class Quality:
     `across` a split, learned from and judged; and `leaks` from the labelled rows to the test rows."""
 
     ranges: list[tuple[str, int, int]]
-    duplicates: list[tuple[int, int]]
-    contradictions: list[tuple[int, int]]
-    across: list[tuple[int, int]]
-    leaks: list[tuple[int, int]]
+    duplicates: list[list[int]]
+    contradictions: list[list[int]]
+    across: list[list[int]]
+    leaks: list[list[int]]
 
 
 @dataclass(frozen=True)
 class Context:
+    """`classes` has the mean image of each digit, and examples."""
+
     tables: list[Table]
     digits: list[Digit]
     grid: Picture
-    classes: list[ClassRow]
-    rarest: ClassRow
-    commonest: ClassRow
+    training: list[Share]
+    validation: list[Share]
+    classes: list[tuple[Picture, Picture]]
     balance: Markup
     quality: Quality
-    folds: int
 
 
 def context(study: Study, bundle: Bundle) -> Context:
-    facts, data = study.run.record.data, study.run.data
-    pixels = [f"pixel{index}" for index in range(data.test_head.shape[1])]
-    classes = _classes(study, bundle)
+    facts, data = study.data, study.run.data
+    labels, pixels = data.first_labels, [f"pixel{index}" for index in range(data.test_head.shape[1])]
+    training, validation = shares(data.train_labels[study.first.rows.training]), shares(study.evaluation.truth)
     return Context(
-        tables=[_table(facts.train_file, facts.train_rows, ["label", *pixels], data.train_head),
-                _table(facts.test_file, facts.test_rows, pixels, data.test_head)],
-        digits=[_digit(data, row, bundle) for row in FIRST if row < len(data.first_labels)],
+        tables=[Table(facts.train_file, facts.train_rows, ["label", *pixels], data.train_head.tolist()),
+                Table(facts.test_file, facts.test_rows, pixels, data.test_head.tolist())],
+        digits=[digit(bundle, f"images/data/row-{row}.png", row, labels[row], data.first_images[row])
+                for row in FIRST if row < len(labels)],
         grid=picture(bundle, "images/data/first.png", images.sheet(data.first_images, GRID_COLUMNS),
-                     f"The first {formats.plural(len(data.first_labels), 'row')} as images; "
-                     f"their labels are {', '.join(map(str, data.first_labels))}"),
-        classes=classes,
-        rarest=min(classes, key=lambda row: row.training),
-        commonest=max(classes, key=lambda row: row.training),
+                     f"The first {formats.plural(len(labels), 'row')} as images; "
+                     f"their labels are {', '.join(map(str, labels))}"),
+        training=training, validation=validation,
+        classes=[(picture(bundle, f"images/data/mean-{label}.png", mean, f"The mean of all {label}s"),
+                  picture(bundle, f"images/data/examples-{label}.png", images.sheet(examples, len(examples)),
+                          f"{len(examples)} handwritten {label}s"))
+                 for label, (mean, examples) in enumerate(zip(data.class_means, data.class_images))],
         balance=study.drawings.svg(
             charts.shares, "balance", "Bar chart: the share of each digit among the training rows and the "
             "validation rows; the table beside it has the numbers.",
-            {"training rows": [row.training_share for row in classes],
-             "validation rows": [row.validation_share for row in classes]}),
-        quality=_quality(study), folds=study.folds)
-
-
-def _table(file: str, rows: int, header: list[str], head: np.ndarray) -> Table:
-    start = EDGE + header.count("label")
-    cut = slice(start, len(header) - EDGE)
-    shown = np.delete(head, cut, axis=1)
-    del header[cut]
-    return Table(file, rows, head.shape[1], header, shown.tolist(), gap=start)
-
-
-def _digit(data, row: int, bundle: Bundle) -> Digit:
-    label = int(data.first_labels[row])
-    return Digit(row, label, picture(bundle, f"images/data/row-{row}.png", data.first_images[row],
-                                     f"Row {row}: a handwritten {label}"))
-
-
-def _classes(study: Study, bundle: Bundle) -> list[ClassRow]:
-    data = study.run.data
-    training = np.bincount(data.train_labels[study.first.rows.training], minlength=len(CLASSES))
-    validation = np.bincount(study.evaluation.truth, minlength=len(CLASSES))
-    return [ClassRow(
-        label, int(training[label]), training[label] / training.sum(),
-        int(validation[label]), validation[label] / validation.sum(),
-        picture(bundle, f"images/data/mean-{label}.png", data.class_means[label], f"The mean of all {label}s"),
-        picture(bundle, f"images/data/examples-{label}.png",
-                images.sheet(data.class_images[label], len(data.class_images[label])),
-                f"{len(data.class_images[label])} handwritten {label}s"))
-        for label in CLASSES]
+            {"training rows": [each.share for each in training],
+             "validation rows": [each.share for each in validation]}),
+        quality=_quality(study))
 
 
 def _quality(study: Study) -> Quality:
-    facts, data = study.run.record.data, study.run.data
-    duplicates = [tuple(pair) for pair in data.duplicates.tolist()]
-    across = np.zeros(len(duplicates), bool)
+    facts, data = study.data, study.run.data
+    pairs, labels = data.duplicates, data.train_labels
+    across = np.zeros(len(pairs), bool)
     for member in study.members:
-        learned, judged = (np.isin(data.duplicates, rows)
-                           for rows in (member.rows.training, member.rows.validation))
+        learned, judged = np.isin(pairs, member.rows.training), np.isin(pairs, member.rows.validation)
         across |= (learned & judged[:, ::-1]).any(axis=1)
-    names = [facts.train_file, facts.test_file] if facts.train_file != facts.test_file else \
-        ["labelled rows", "test rows"]
+    names = (facts.train_file, facts.test_file) if facts.train_file != facts.test_file else \
+        ("labelled rows", "test rows")
     return Quality(
         ranges=[(name, *ends) for name, ends in zip(names, data.pixel_range.tolist())],
-        duplicates=duplicates,
-        contradictions=[(row, first) for row, first in duplicates
-                        if data.train_labels[row] != data.train_labels[first]],
-        across=[pair for pair, is_across in zip(duplicates, across) if is_across],
-        leaks=[tuple(pair) for pair in data.leaks.tolist()])
+        duplicates=pairs.tolist(), contradictions=pairs[labels[pairs[:, 0]] != labels[pairs[:, 1]]].tolist(),
+        across=pairs[across].tolist(), leaks=data.leaks.tolist())

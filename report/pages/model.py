@@ -2,26 +2,15 @@
 
 from dataclasses import dataclass
 
-from digits.run import Layer
-from report.figures.diagram import Diagram, diagram
+from report.figures.diagram import Block, diagram
 from report.output.bundle import Bundle
 from report.pages.study import Study
 
 
 @dataclass(frozen=True)
 class Context:
-    diagram: Diagram
-    layers: list[Layer]
-    parameters: int
-    trainable: int
-    multiply_adds: int
-    largest: Layer
+    blocks: list[Block]
 
 
 def context(study: Study, bundle: Bundle) -> Context:
-    layers = study.run.layers
-    return Context(
-        diagram=diagram(layers), layers=layers, parameters=study.parameters,
-        trainable=study.trainable_parameters,
-        multiply_adds=sum(layer.multiply_adds for layer in layers),
-        largest=max(layers, key=lambda layer: layer.parameters))
+    return Context(diagram(study.layers))

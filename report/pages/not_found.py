@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Context:
-    """It needs nothing but the site."""
+    """It needs nothing but the list of pages."""
 
 
 def context(study, bundle) -> Context:

@@ -17,49 +17,42 @@ class RunRow:
     """One finished run among others. `paired` compares it with the one shown (second) on the rows that
     both were judged on; None where there are none, or for the one shown itself."""
 
-    id: str
+    summary: RunSummary
     shown: bool
     comparable: bool
-    recipe: str
-    networks: int
-    summary: RunSummary
     paired: Paired | None
-    device: str
-    finished: str
+    devices: list[str]
 
 
 @dataclass(frozen=True)
 class Context:
     rows: list[RunRow]
     best: RunRow
-    shown: RunRow
     chart: Markup
     compared: int
 
 
 def context(study: Study, bundle: Bundle) -> Context:
     rows = [row for run in study.siblings if (row := _row(run, study))]
-    compared = [row for row in rows if row.comparable]
-    shown = next(row for row in rows if row.shown)
-    best = max(compared, key=lambda row: row.summary.judged.accuracy)
+    compared = [row.summary for row in rows if row.comparable]
+    best = max((row for row in rows if row.comparable), key=lambda row: row.summary.judged.accuracy)
     return Context(
-        rows=rows, best=best, shown=shown, compared=len(compared),
-        chart=study.drawings.svg(
+        rows, best, study.drawings.svg(
             charts.runs, "runs", f"Dot chart: accuracy of {formats.plural(len(compared), 'run')} against their "
-            f"training time; {best.id} is best, at {formats.percent(best.summary.judged.accuracy)}. The table below "
-            "has the numbers.",
-            [row.summary.seconds for row in compared], [row.summary.judged.accuracy for row in compared],
-            compared.index(shown)))
+            f"training time; {best.summary.run.record.id} is best, at "
+            f"{formats.percent(best.summary.judged.accuracy)}. The table below has the numbers.",
+            [each.seconds for each in compared], [each.judged.accuracy for each in compared],
+            [each.run.record.id for each in compared].index(study.record.id)),
+        len(compared))
 
 
 def _row(run: Run, study: Study) -> RunRow | None:
-    record, shown = run.record, run.record.id == study.run.record.id
+    shown = run.record.id == study.record.id
     try:
         summary = summarise(run)
         devices = dict.fromkeys(member.record.device.description for member in run.members if member.record.device)
     except RunError:  # another run that is damaged leaves this one its site
         return None
-    comparable = record.data.fingerprint == study.run.record.data.fingerprint
-    paired = compare(summary.judged, study.evaluation) if comparable and not shown else None
-    return RunRow(record.id, shown, shown or paired is not None, record.recipe.name, len(run.members), summary,
-                  paired, ", ".join(devices), record.finished)
+    same_data = run.record.data.fingerprint == study.data.fingerprint
+    paired = compare(summary.judged, study.evaluation) if same_data and not shown else None
+    return RunRow(summary, shown, shown or paired is not None, paired, list(devices))

@@ -1,43 +1,37 @@
 """What the pages are made from: a run, how good it is, and what is known of its submission."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from digits.evaluation import Evaluation, Promise, evaluate, promise
-from digits.run import CLASSES, DeviceFacts, Epoch, Member, Run, RunError, finished_runs
+from digits.evaluation import evaluate, promise
+from digits.run import CLASSES, FIT, DeviceFacts, Epoch, Layer, Run, RunError, finished_runs
 from report.figures.drawing_cache import DrawingCache
 
 
-@dataclass(frozen=True)
 class Study:
-    """One run with all that several pages need of it."""
+    """One run with all that several pages need of it; every template sees it. `first` is the member that
+    stands for all where one network has to."""
 
-    run: Run
-    evaluation: Evaluation
-    promise: Promise
-    drawings: DrawingCache = field(default_factory=DrawingCache)
-
-    @property
-    def sample(self) -> bool:
-        return self.run.record.data.source == "sample"
+    def __init__(self, run: Run, drawings_folder: Path | None = None):
+        """drawings_folder: where drawings are kept; without one each is drawn anew. Raises RunError."""
+        self.run, self.record, self.data, self.recipe = run, run.record, run.record.data, run.record.recipe
+        self.members, self.first, self.layers = run.members, run.members[0], run.layers
+        self.sample = self.data.source == "sample"
+        self.evaluation = evaluate(run)
+        self.promise = promise(run, self.evaluation)
+        self.drawings = DrawingCache(drawings_folder)
+        if not np.array_equal(run.misclassified.rows,
+                              self.evaluation.rows[np.sort(self.evaluation.misclassified)]):
+            raise RunError(f"{run.folder / 'misclassified.npz'}: damaged (its rows are not those that the "
+                           "predictions misclassify); delete the run and train again")
 
     @cached_property
     def siblings(self) -> list[Run]:
         """The finished runs in the folder of this one, itself among them; the last comes first."""
         return finished_runs(self.run.folder.resolve().parent)[::-1]
-
-    @property
-    def members(self) -> list[Member]:
-        return self.run.members
-
-    @property
-    def first(self) -> Member:
-        """The member that stands for all where one network has to."""
-        return self.members[0]
 
     @cached_property
     def devices(self) -> list[DeviceFacts]:
@@ -50,10 +44,6 @@ class Study:
         return [warning if len(self.members) == 1 else f"{member.record.name}: {warning}"
                 for member in self.members for warning in member.record.warnings]
 
-    @property
-    def folds(self) -> int:
-        return self.run.record.recipe.validation.folds
-
     def mean_epochs(self, stage: str) -> list[Epoch]:
         """The mean over the networks of every epoch. One that ended early has no part in the later."""
         longest = max((member.epochs(stage) for member in self.members), key=len)
@@ -61,22 +51,27 @@ class Study:
                 for number in range(len(longest))]
 
     @property
-    def parameters(self) -> int:
-        return sum(layer.parameters for layer in self.run.layers)
+    def best_epoch(self) -> Epoch:
+        return best_epoch(self.mean_epochs(FIT))
 
     @property
-    def trainable_parameters(self) -> int:
-        return sum(layer.trainable_parameters for layer in self.run.layers)
+    def largest(self) -> Layer:
+        """The layer with the most parameters."""
+        return max(self.layers, key=lambda layer: layer.parameters)
 
-    @property
-    def seconds(self) -> float:
-        """Time in the epochs of all networks."""
-        return sum(epoch.seconds for member in self.members for epoch in member.history)
+    def total(self, measure: str) -> int:
+        """The sum over the layers of "parameters", "trainable_parameters" or "multiply_adds"."""
+        return sum(getattr(layer, measure) for layer in self.layers)
+
+    def seconds(self, *stages: str) -> float:
+        """Time in the epochs of all networks, of these stages or of all."""
+        return sum(epoch.seconds for member in self.members for epoch in member.history
+                   if not stages or epoch.stage in stages)
 
     @cached_property
     def disputed(self) -> dict[int, np.ndarray]:
         """The rows whose judging networks disagree: how many of them predict each label."""
-        votes = np.zeros((self.run.record.data.train_rows, len(CLASSES)), int)
+        votes = np.zeros((self.data.train_rows, len(CLASSES)), int)
         for member in self.members:
             predictions = member.predictions
             np.add.at(votes, (predictions.validation_rows, predictions.validation.argmax(axis=1)), 1)
@@ -84,15 +79,6 @@ class Study:
 
     def misclassified_image(self, row: int) -> np.ndarray:
         return self.run.misclassified.images[np.searchsorted(self.run.misclassified.rows, row)]
-
-
-def study(run: Run, drawings_folder: Path | None = None) -> Study:
-    """drawings_folder: where drawings are kept; without one each is drawn anew. Raises RunError."""
-    judged = evaluate(run)
-    if not np.array_equal(run.misclassified.rows, judged.rows[np.sort(judged.misclassified)]):
-        raise RunError(f"{run.folder / 'misclassified.npz'}: damaged (its rows are not those that the "
-                       "predictions misclassify); delete the run and train again")
-    return Study(run, judged, promise(run, judged), DrawingCache(drawings_folder))
 
 
 def best_epoch(epochs: Sequence[Epoch]) -> Epoch:

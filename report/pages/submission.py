@@ -5,17 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from digits.evaluation import Promise
 from digits.run import CLASSES
 from report.figures import charts
 from report.output.bundle import Bundle
-from report.pages.shared import Download, submission_download
+from report.pages.shared import Download, Share, shares, submission_download
 from report.pages.study import Study
 from report.text import formats
-from report.text.promise import PromiseInWords, in_words
 
 COLUMNS = ["ImageId", "Label"]
-SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -28,50 +25,37 @@ class Check:
 
 
 @dataclass(frozen=True)
-class LabelShare:
-    label: int
-    predicted: int
-    predicted_share: float
-    labelled_share: float
-
-
-@dataclass(frozen=True)
 class Context:
+    """`furthest` is the digit whose share among the predicted labels differs most from that among the labelled."""
+
     download: Download
-    promise: Promise
-    told: PromiseInWords
-    head: list[list[str]]
+    lines: list[str]
     checks: list[Check]
-    passed: bool
-    shares: list[LabelShare]
+    predicted: list[Share]
+    labelled: list[Share]
     chart: Markup
-    furthest: LabelShare
-    command: str
+    furthest: int
 
 
 def context(study: Study, bundle: Bundle) -> Context:
-    download = submission_download(study, bundle)
     # As text, so that the checks see what is in the file and not what a reader makes of it.
-    header, *rows = [line.split(",") for line in study.run.submitted.decode().splitlines() or [""]]
-    checks = _checks(header, rows, study.run.record.data.test_rows)
-    shares = _shares(rows, study)
+    lines = study.run.submitted.decode().splitlines() or [""]
+    header, *rows = [line.split(",") for line in lines]
+    predicted = shares(np.array([int(row[-1]) for row in rows if row[-1] in map(str, CLASSES)], int))
+    labelled = shares(study.run.data.train_labels)
     return Context(
-        download=download, promise=study.promise, told=in_words(study),
-        head=[header, *rows[:SHOWN]], checks=checks, passed=all(check.holds for check in checks),
-        shares=shares,
-        chart=study.drawings.svg(
+        submission_download(study, bundle), lines, _checks(header, rows, study.data.test_rows), predicted, labelled,
+        study.drawings.svg(
             charts.shares, "predicted", "Bar chart: the share of each digit among the predicted labels of the "
             "test rows and the labels of the labelled rows; the table beside it has the numbers.",
-            {"labelled rows": [share.labelled_share for share in shares],
-             "predicted for the test rows": [share.predicted_share for share in shares]}),
-        furthest=max(shares, key=lambda share: abs(share.predicted_share - share.labelled_share)),
-        command=f'kaggle competitions submit -c digit-recognizer -f {download.name} '
-                f'-m "{study.run.record.id}"')
+            {"labelled rows": [each.share for each in labelled],
+             "predicted for the test rows": [each.share for each in predicted]}),
+        max(CLASSES, key=lambda label: abs(predicted[label].share - labelled[label].share)))
 
 
 def _checks(header: list[str], rows: list[list[str]], expected_rows: int) -> list[Check]:
     named = header == COLUMNS and all(len(row) == len(COLUMNS) for row in rows)
-    ids, labels = ([row[column] for row in rows] if named else [] for column in (0, 1))
+    ids, labels = zip(*rows) if named and rows else ((), ())
     blanks = sum(not field.strip() for row in rows for field in row)
     strange = sum(label not in map(str, CLASSES) for label in labels)
     return [
@@ -79,17 +63,9 @@ def _checks(header: list[str], rows: list[list[str]], expected_rows: int) -> lis
         Check("It has one row for every test row", len(rows) == expected_rows,
               f"{formats.plural(len(rows), 'row')} for {formats.number(expected_rows)} test rows"),
         Check("The ids run from 1 without a gap",
-              named and ids == [str(number + 1) for number in range(len(rows))],
+              named and list(ids) == [str(number + 1) for number in range(len(rows))],
               f"{ids[0]} to {ids[-1]}" if ids else "no ids"),
         Check("Every label is a digit from 0 to 9", named and not strange,
               f"{strange} are not" if strange else "all of them"),
         Check("No field is blank", not blanks, formats.plural(blanks, "blank field")),
     ]
-
-
-def _shares(rows: list[list[str]], study: Study) -> list[LabelShare]:
-    labels = [int(row[-1]) for row in rows if row[-1] in map(str, CLASSES)]
-    predicted = np.bincount(labels, minlength=len(CLASSES))
-    labelled = np.bincount(study.run.data.train_labels, minlength=len(CLASSES))
-    return [LabelShare(label, int(predicted[label]), predicted[label] / max(len(labels), 1),
-                       labelled[label] / labelled.sum()) for label in CLASSES]

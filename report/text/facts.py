@@ -1,123 +1,95 @@
 """The figures of a run that a note may name, each written as it shall appear."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import numpy as np
 
 from digits.run import FIT, REFIT
-from report.pages.study import Study, best_epoch
-from report.text import formats
-from report.text.promise import in_words, refit_rows
+from report.pages.study import Study
+from report.text import promise
+from report.text.formats import decimal, duration, number, percent, plural, span
 
 
-def _fact(about: str):
-    return field(metadata={"about": about})
+def _score(study: Study) -> tuple[float, float]:
+    return study.promise.expected.interval_of_score(study.data.test_rows)
 
 
-@dataclass(frozen=True)
-class Facts:
-    """All of them are text. `python -m report notes --names` lists them."""
-
-    source: str = _fact('which data: "kaggle" or "sample"')
-    train_rows: str = _fact("labelled rows")
-    test_rows: str = _fact("rows without labels, which the submission labels")
-    fit_rows: str = _fact("rows that a network learned from in the fit")
-    validation_rows: str = _fact("rows on which the networks were judged, which they had not learned from")
-    validation_share: str = _fact("their share of the labelled rows")
-    networks: str = _fact("networks that were trained")
-    folds: str = _fact('folds of the labelled rows, "0" for a hold-out')
-    recipe: str = _fact("name of the recipe")
-    accuracy: str = _fact("accuracy on the validation rows")
-    errors: str = _fact("misclassified validation rows")
-    misclassified: str = _fact('the same with its noun: "1 misclassified digit", "22 misclassified digits"')
-    low: str = _fact("lower end of the accuracy's 95% interval (Wilson)")
-    high: str = _fact("upper end of the accuracy's 95% interval (Wilson)")
-    promise: str = _fact("which networks were judged and which made the submission")
-    refit_verdict: str = _fact("what the refit did to the network, empty without one")
-    expected_score: str = _fact("where the submission's score is expected")
-    expected: str = _fact("the accuracy that comes nearest to the submission's score")
-    expected_low: str = _fact("lower end of the submission's expected score (95%)")
-    expected_high: str = _fact("upper end of the submission's expected score (95%)")
-    most_confused: str = _fact('the most frequent confusion: "4 predicted to be 9 (3 times)"')
-    hardest: str = _fact("the digit with the lowest recall")
-    confident_errors: str = _fact('misclassified with a confidence above 90%: "3 digits"')
-    layers: str = _fact("layers of the network")
-    parameters: str = _fact("parameters of the network")
-    trainable_parameters: str = _fact("those that training changes")
-    largest_layer: str = _fact("the layer with the most parameters")
-    largest_share: str = _fact("its share of all parameters")
-    multiply_adds: str = _fact("multiply-adds for one digit, in millions")
-    epochs: str = _fact("epochs of the fit")
-    refit_epochs: str = _fact("epochs of the refit")
-    refit_rows: str = _fact("rows that the refit learned from")
-    batch_size: str = _fact("images a batch")
-    best_epoch: str = _fact("epoch of the fit with the lowest validation loss")
-    best_loss: str = _fact("its validation loss")
-    best_accuracy: str = _fact("its validation accuracy")
-    refit_accuracy: str = _fact("validation accuracy at the end of the refit: no estimate")
-    time: str = _fact("time of all epochs")
-    fit_time: str = _fact("time of the fit's epochs")
-    refit_time: str = _fact("time of the refit's epochs")
-    device: str = _fact("PlaidML's name of the device")
-    device_description: str = _fact("what the device is")
+def _most_confused(study: Study) -> str:
+    for most in study.evaluation.confusions:
+        return f"{most.true} predicted to be {most.predicted} ({plural(most.count, 'time')})"
+    return "none"
 
 
-def facts(study: Study) -> Facts:
-    """Every fact of one run, formatted."""
-    record, judged, layers = study.run.record, study.evaluation, study.run.layers
-    fit, refit = study.mean_epochs(FIT), study.mean_epochs(REFIT)
-    best, told = best_epoch(fit), in_words(study)
-    low, high = study.promise.expected.interval_of_score(record.data.test_rows)
-    recall = [(score.recall, score.label) for score in judged.classes if score.recall is not None]
-    largest = max(layers, key=lambda layer: layer.parameters)
-    most = judged.confusions[0] if judged.confusions else None
-    sure = int(np.sum(judged.confidence[judged.misclassified] > 0.9))
+def _hardest(study: Study) -> str:
+    found = [(score.recall, score.label) for score in study.evaluation.classes if score.recall is not None]
+    return str(min(found)[1])
 
-    def time_of(*stages):
-        return formats.duration(sum(epoch.seconds for member in study.members for epoch in member.history
-                                    if epoch.stage in stages))
 
-    return Facts(
-        source=record.data.source,
-        train_rows=formats.number(record.data.train_rows),
-        test_rows=formats.number(record.data.test_rows),
-        fit_rows=formats.span([len(member.rows.training) for member in study.members]),
-        validation_rows=formats.number(judged.count),
-        validation_share=formats.percent(judged.count / record.data.train_rows, 0),
-        networks=formats.number(len(study.members)),
-        folds=str(study.folds),
-        recipe=record.recipe.name,
-        accuracy=formats.percent(judged.accuracy),
-        errors=formats.number(judged.errors),
-        misclassified=formats.plural(judged.errors, "misclassified digit"),
-        low=formats.percent(judged.interval[0]),
-        high=formats.percent(judged.interval[1]),
-        promise=told.relation,
-        refit_verdict=told.refit_verdict,
-        expected_score=told.expected_score,
-        expected=formats.percent(study.promise.expected.accuracy),
-        expected_low=formats.percent(low),
-        expected_high=formats.percent(high),
-        most_confused=(f"{most.true} predicted to be {most.predicted} "
-                       f"({formats.plural(most.count, 'time')})" if most else "none"),
-        hardest=str(min(recall)[1]),
-        confident_errors=formats.plural(sure, "digit"),
-        layers=formats.number(len(layers)),
-        parameters=formats.number(study.parameters),
-        trainable_parameters=formats.number(study.trainable_parameters),
-        largest_layer=largest.name,
-        largest_share=formats.percent(largest.parameters / study.parameters, 0),
-        multiply_adds=f"{sum(layer.multiply_adds for layer in layers) / 1e6:.1f}",
-        epochs=formats.number(len(fit)),
-        refit_epochs=formats.number(len(refit)),
-        refit_rows=refit_rows(study),
-        batch_size=formats.number(record.recipe.batch_size),
-        best_epoch=str(best.epoch),
-        best_loss=formats.decimal(best.val_loss),
-        best_accuracy=formats.percent(best.val_acc),
-        refit_accuracy=formats.percent(refit[-1].val_acc) if refit else "none",
-        time=time_of(FIT, REFIT),
-        fit_time=time_of(FIT),
-        refit_time=time_of(REFIT),
-        device=", ".join(device.id for device in study.devices),
-        device_description=", ".join(dict.fromkeys(device.description for device in study.devices)))
+def _confident_errors(study: Study) -> str:
+    judged = study.evaluation
+    return plural(int(np.sum(judged.confidence[judged.misclassified] > 0.9)), "digit")
+
+
+def _refit_accuracy(study: Study) -> str:
+    epochs = study.mean_epochs(REFIT)
+    return percent(epochs[-1].val_acc) if epochs else "none"
+
+
+# By name: what it is, and the text of it. `python -m report notes --names` lists them.
+FACTS: dict[str, tuple[str, Callable[[Study], str]]] = {
+    "source": ('which data: "kaggle" or "sample"', lambda study: study.data.source),
+    "train_rows": ("labelled rows", lambda study: number(study.data.train_rows)),
+    "test_rows": ("rows without labels, which the submission labels", lambda study: number(study.data.test_rows)),
+    "fit_rows": ("rows that a network learned from in the fit",
+                 lambda study: span([len(member.rows.training) for member in study.members])),
+    "validation_rows": ("rows on which the networks were judged, which they had not learned from",
+                        lambda study: number(study.evaluation.count)),
+    "validation_share": ("their share of the labelled rows",
+                         lambda study: percent(study.evaluation.count / study.data.train_rows, 0)),
+    "networks": ("networks that were trained", lambda study: number(len(study.members))),
+    "folds": ('folds of the labelled rows, "0" for a hold-out', lambda study: str(study.recipe.validation.folds)),
+    "recipe": ("name of the recipe", lambda study: study.recipe.name),
+    "accuracy": ("accuracy on the validation rows", lambda study: percent(study.evaluation.accuracy)),
+    "errors": ("misclassified validation rows", lambda study: number(study.evaluation.errors)),
+    "misclassified": ('the same with its noun: "1 misclassified digit", "22 misclassified digits"',
+                      lambda study: plural(study.evaluation.errors, "misclassified digit")),
+    "low": ("lower end of the accuracy's 95% interval (Wilson)", lambda study: percent(study.evaluation.interval[0])),
+    "high": ("upper end of the accuracy's 95% interval (Wilson)", lambda study: percent(study.evaluation.interval[1])),
+    "promise": ("which networks were judged and which made the submission", promise.relation),
+    "refit_verdict": ("what the refit did to the network, empty without one", promise.refit_verdict),
+    "expected_score": ("where the submission's score is expected", promise.expected_score),
+    "expected": ("the accuracy that comes nearest to the submission's score",
+                 lambda study: percent(study.promise.expected.accuracy)),
+    "expected_low": ("lower end of the submission's expected score (95%)", lambda study: percent(_score(study)[0])),
+    "expected_high": ("upper end of the submission's expected score (95%)", lambda study: percent(_score(study)[1])),
+    "most_confused": ('the most frequent confusion: "4 predicted to be 9 (3 times)"', _most_confused),
+    "hardest": ("the digit with the lowest recall", _hardest),
+    "confident_errors": ('misclassified with a confidence above 90%: "3 digits"', _confident_errors),
+    "layers": ("layers of the network", lambda study: number(len(study.layers))),
+    "parameters": ("parameters of the network", lambda study: number(study.total("parameters"))),
+    "trainable_parameters": ("those that training changes", lambda study: number(study.total("trainable_parameters"))),
+    "largest_layer": ("the layer with the most parameters", lambda study: study.largest.name),
+    "largest_share": ("its share of all parameters",
+                      lambda study: percent(study.largest.parameters / study.total("parameters"), 0)),
+    "multiply_adds": ("multiply-adds for one digit, in millions",
+                      lambda study: f"{study.total('multiply_adds') / 1e6:.1f}"),
+    "epochs": ("epochs of the fit", lambda study: number(len(study.mean_epochs(FIT)))),
+    "refit_epochs": ("epochs of the refit", lambda study: number(len(study.mean_epochs(REFIT)))),
+    "refit_rows": ("rows that the refit learned from", promise.refit_rows),
+    "batch_size": ("images a batch", lambda study: number(study.recipe.batch_size)),
+    "best_epoch": ("epoch of the fit with the lowest validation loss", lambda study: str(study.best_epoch.epoch)),
+    "best_loss": ("its validation loss", lambda study: decimal(study.best_epoch.val_loss)),
+    "best_accuracy": ("its validation accuracy", lambda study: percent(study.best_epoch.val_acc)),
+    "refit_accuracy": ("validation accuracy at the end of the refit: no estimate", _refit_accuracy),
+    "time": ("time of all epochs", lambda study: duration(study.seconds())),
+    "fit_time": ("time of the fit's epochs", lambda study: duration(study.seconds(FIT))),
+    "refit_time": ("time of the refit's epochs", lambda study: duration(study.seconds(REFIT))),
+    "device": ("PlaidML's name of the device", lambda study: ", ".join(device.id for device in study.devices)),
+    "device_description": ("what the device is", lambda study: ", ".join(
+        dict.fromkeys(device.description for device in study.devices))),
+}
+
+
+def facts(study: Study) -> dict[str, str]:
+    """Every fact of one run, by name."""
+    return {name: write(study) for name, (_, write) in FACTS.items()}

@@ -16,9 +16,7 @@ def decimal(value, places: int = 4) -> str:
 def percent(fraction, places: int = 2) -> str:
     """0.99476 -> "99.48%". Only 1 itself is ever written as 100%."""
     text = f"{fraction:.{places}%}"
-    if fraction < 1 and text.startswith("100"):
-        return f"> {100 - 10 ** -places:.{places}f}%"
-    return text
+    return f"> {100 - 10 ** -places:.{places}f}%" if fraction < 1 and text.startswith("100") else text
 
 
 def duration(seconds) -> str:

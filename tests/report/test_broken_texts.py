@@ -13,10 +13,10 @@ from digits import recipes
 from digits.run import Run, RunError
 from report.errors import ReportError
 from report.output.render import render
-from report.pages.study import study
+from report.pages.study import Study
 from report.settings import SiteSettings, load
 from report.text import notes
-from report.text.facts import Facts, facts
+from report.text.facts import FACTS, facts
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_settings_are_taken_or_refused_by_one_message(place, table, lines):
 
 # Notes
 
-FIGURES = list(Facts.__dataclass_fields__)
+FIGURES = list(FACTS)
 PIECES = st.one_of(
     st.sampled_from(FIGURES).map("{{{{ {} }}}}".format),
     st.sampled_from(["{{", "}}", "{%", "%}", "{#", "#}", "{% if errors %}", "{% endif %}", "{% else %}",
@@ -94,7 +94,7 @@ class Tags(HTMLParser):
 
 @pytest.fixture(scope="module")
 def known(made_run):
-    return facts(study(made_run))
+    return facts(Study(made_run))
 
 
 @given(pieces=st.lists(PIECES, max_size=12))

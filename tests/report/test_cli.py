@@ -60,7 +60,7 @@ def test_render_takes_a_run_by_its_id_or_its_folder(make_run, tmp_path, monkeypa
     (["render", "--run", "nope"], 1, ["--run nope", "run.json"]),
     (["render", "--run", "a\x1b[31m\nb\udcff"], 1, ["--run a\\x1b[31m\\nb\\udcff", "run.json"]),
     (["render", "--run", "x" * 60_000], 1, ["xxx", "run.json"]),
-    (["render", "--config", "nope.toml"], 1, ["nope.toml", "--config"]),
+    (["render", "--config", "nope.toml"], 2, ["--config", "'nope.toml' does not exist"]),
     (["build", "--data", "nowhere"], 1, ["nowhere"]),
     (["serve"], 1, ["site", "python -m report build"]),
 ])

@@ -92,8 +92,3 @@ def test_what_is_no_address_of_a_site_is_refused(tmp_path, address):
     "https://example.org", "http://localhost:8000/", "https://a-b.github.io/my_digits/v1.2/"])
 def test_an_address_of_a_site_is_taken(tmp_path, address):
     assert load(tmp_path, f'[report]\nbase_url = "{address}"').report.base_url == address
-
-
-def test_a_config_that_was_asked_for_must_exist(tmp_path):
-    with pytest.raises(ReportError, match="nowhere.toml: there is no such file"):
-        settings.load(tmp_path / "nowhere.toml")

@@ -11,7 +11,7 @@ from rich.console import Console
 from digits.progress import Progress
 from digits.run import Epoch
 from digits.training import MemberProgress
-from report.pages.study import study
+from report.pages.study import Study
 from report.terminal import Terminal, summarise
 from report.text import formats
 
@@ -62,7 +62,7 @@ def test_each_network_has_its_bar_and_is_named():
 @pytest.mark.parametrize("worse", [False, True])
 def test_the_summary_says_what_was_judged_what_was_submitted_and_what_the_refit_did(
         make_run, capsys, worse):
-    shown = study(make_run(worse=worse))
+    shown = Study(make_run(worse=worse))
     summarise(shown, Path("docs"))
     said = capsys.readouterr().out
     for part in (f"Accuracy: {formats.percent(shown.promise.after.accuracy)} (95% interval: ", "after the refit.\n",
@@ -75,7 +75,7 @@ def test_the_summary_says_what_was_judged_what_was_submitted_and_what_the_refit_
 
 
 def test_the_summary_of_a_run_without_a_refit_says_nothing_of_one(make_run, capsys):
-    shown = study(make_run(refit=False))
+    shown = Study(make_run(refit=False))
     summarise(shown, Path("site"))
     said = capsys.readouterr().out
     assert "Accuracy: 91.67% (95% interval: 81.93% to 96.39%) of 60 digits" in said

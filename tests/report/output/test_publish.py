@@ -79,8 +79,8 @@ def test_what_is_wrong_with_the_files_is_named(built, capsys):
         file.truncate(100_000_001)
     assert cli.main(["check"]) == 1
     told = capsys.readouterr()
-    for says in ("index.html: was changed after it was built", "404.html: is missing", ".env: is hidden",
-                 "way-out: is a symbolic link", "pipe: is a pipe or a device",
+    for says in ("index.html: was changed after it was built", "404.html: is missing", ".env: is not part of the site",
+                 "way-out: is a link, a pipe or a device", "pipe: is a link, a pipe or a device",
                  "is not the submission of the run, runs/kaggle-01/submission.csv",
                  "more.css: is not part of the site that was built; delete it",
                  "odd\\nname: is not part of the site", "huge.bin: has more than 100,000,000 bytes"):

@@ -90,7 +90,7 @@ def test_only_what_is_served_asks_for_changes(address, made_site):
     assert "_reload" not in written and "connect-src" not in written
 
 
-@pytest.mark.parametrize("asked", [b"GET / HTTP/1.0\r\n\r\n", b"GET /_changes HTTP/1.0\r\n\r\n", b"GET"])
+@pytest.mark.parametrize("asked", [b"GET / HTTP/1.0\r\n\r\n", b"GET /style.css HTTP/1.0\r\n\r\n", b"GET"])
 def test_a_browser_that_drops_its_connection_leaves_no_trace(address, made_site, asked, capfd):
     host, port = address.removeprefix("http://").split(":")
     for _ in range(5):
@@ -149,14 +149,10 @@ def test_an_open_page_reloads_when_a_note_changes(made_run, browser, tmp_path):
     render(made_run, site, notes, SiteSettings())
     listening = server(site, "127.0.0.1", 0)
 
-    def again():
-        render(made_run, site, notes, SiteSettings())
-        listening.site_changed()
-
-    with listening, rendering_anew([notes], again):
+    with listening, rendering_anew([notes], lambda: render(made_run, site, notes, SiteSettings())):
         threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True).start()
         page = browser.new_page()
-        with page.expect_response("**/_changes"):
+        with page.expect_response("**/build.json"):
             page.goto(f"http://127.0.0.1:{listening.server_address[1]}/")
         (notes / "overview.md").write_text("{{ nonsense }}")
         time.sleep(0.6)  # the mistake is told in the terminal, and the page stays

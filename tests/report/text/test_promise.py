@@ -5,11 +5,11 @@ import pytest
 from pages_as_trees import read_html, text_of
 
 from report.output.render import render
-from report.pages.study import study
+from report.pages.study import Study
 from report.settings import SiteSettings
 from report.text import formats
 from report.text.facts import facts
-from report.text.promise import in_words
+from report.text.promise import figure
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def pages(make_run, tmp_path):
     def rendered(**changes):
         run = make_run(**changes)
         render(run, tmp_path / "site", tmp_path / "no notes", SiteSettings())
-        return study(run), lambda name: text_of(read_html(tmp_path / "site" / f"{name}.html").find(".//main"))
+        return Study(run), lambda name: text_of(read_html(tmp_path / "site" / f"{name}.html").find(".//main"))
     return rendered
 
 
@@ -87,10 +87,10 @@ def test_without_a_row_that_neither_fit_saw_nothing_is_known_of_the_submitted_ne
     ({}, "1", "140", "60"), ({"folds": 5}, "5", "160", "200"), ({"folds": 3}, "3", "130 to 140", "200"),
     ({"folds": 2, "seeds": 2}, "4", "100", "200")])
 def test_facts_count_what_was_done(make_run, changes, networks, fit_rows, validation_rows):
-    found = facts(study(make_run(**changes)))
-    assert (found.networks, found.fit_rows, found.validation_rows) == (networks, fit_rows, validation_rows)
+    found = facts(Study(make_run(**changes)))
+    assert [found[name] for name in ("networks", "fit_rows", "validation_rows")] == [networks, fit_rows, validation_rows]
 
 
 def test_where_a_fold_has_several_networks_their_mean_is_the_judge(make_run):
-    studied = study(make_run(folds=2, seeds=2))
-    assert "each judged by the mean of 2 networks that had not learned from it" in in_words(studied).figure
+    studied = Study(make_run(folds=2, seeds=2))
+    assert "each judged by the mean of 2 networks that had not learned from it" in figure(studied)
