@@ -110,6 +110,17 @@ def coverage(axes, classified: list[float], accuracy: list[float]) -> None:
     _percent_up(axes)
 
 
+@_chart(height=2.6)
+def trait(axes, what: str, values: list[float], accuracy: list[float], low: list[float], high: list[float]) -> None:
+    """The accuracy on parts of the digits against a trait of theirs, with its 95% intervals."""
+    axes.vlines(values, low, high, color=ACCENT, linewidth=1.6)
+    axes.plot(values, accuracy, color=MUTED, linewidth=1)
+    _point(axes, values, accuracy, "accuracy")
+    axes.margins(x=0.08, y=0.15)
+    axes.set_xlabel(what)
+    _percent_up(axes)
+
+
 @_chart(height=3.4)
 def runs(axes, seconds: list[float], accuracy: list[float], shown: int) -> None:
     """Accuracy of several runs against their training time; the one that the site shows stands out."""

@@ -6,7 +6,7 @@ import numpy as np
 from digits.run import Handwriting
 
 INK = 128  # a pixel from which on it is ink
-EXAMPLES = 8
+EXAMPLES = 7
 TRAITS = "thickness", "slant", "size", "centring"
 
 
