@@ -15,14 +15,13 @@ from xml.etree import ElementTree
 INK, MUTED, RULE, ACCENT = "#010101", "#020202", "#030303", "#040404"
 _VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", ACCENT: "var(--accent)"}
 _STYLE = {
-    "svg.fonttype": "none", "svg.hashsalt": "plaidml-report", "font.size": 12,
-    "axes.edgecolor": RULE, "axes.labelcolor": MUTED, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.spines.left": False, "axes.grid": True, "axes.grid.axis": "y",
-    "axes.axisbelow": True, "grid.color": RULE, "grid.linewidth": 0.8, "text.color": INK,
+    "svg.fonttype": "none", "svg.hashsalt": "plaidml-report", "font.size": 12, "text.color": INK,
+    "axes.edgecolor": RULE, "axes.labelcolor": MUTED, "axes.axisbelow": True, "axes.grid": True, "axes.grid.axis": "y",
+    "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,
+    "grid.color": RULE, "grid.linewidth": 0.8, "ytick.major.size": 0,
     "xtick.color": RULE, "ytick.color": RULE, "xtick.labelcolor": MUTED, "ytick.labelcolor": MUTED,
-    "ytick.major.size": 0, "legend.frameon": False, "legend.labelcolor": "linecolor",
-    "legend.handlelength": 1.2, "legend.handletextpad": 0.5, "legend.columnspacing": 1.4,
-    "legend.borderpad": 0.2}
+    "legend.frameon": False, "legend.labelcolor": "linecolor", "legend.handlelength": 1.2,
+    "legend.handletextpad": 0.5, "legend.columnspacing": 1.4, "legend.borderpad": 0.2}
 
 
 def _chart(height: float) -> Callable:
@@ -33,7 +32,6 @@ def _chart(height: float) -> Callable:
         def chart(name: str, label: str, *arguments) -> str:
             from matplotlib import style
             from matplotlib.figure import Figure
-            from matplotlib.ticker import MaxNLocator
             with style.context(["default", _STYLE]):
                 figure = Figure(figsize=(5, height), layout="constrained")
                 axes = figure.add_subplot()
@@ -41,7 +39,7 @@ def _chart(height: float) -> Callable:
                 axes.patch.set_visible(False)
                 axes.yaxis.set_major_formatter("{x:g}")
                 draw(axes, *arguments)
-                axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+                axes.locator_params(axis="y", nbins=5, steps=[1, 2, 2.5, 5, 10])
                 # What the marks mean stands above the axes: within them a text may lie on a line.
                 axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.4)
                 return _inline(figure, name, label)
@@ -122,9 +120,8 @@ def runs(axes, seconds: list[float], accuracy: list[float], shown: int) -> None:
 
 
 def _epochs_across(axes) -> None:
-    from matplotlib.ticker import MaxNLocator
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, nbins=8, steps=[1, 2, 5, 10]))
+    axes.locator_params(axis="x", integer=True, min_n_ticks=1, nbins=8, steps=[1, 2, 5, 10])
 
 
 def _percent_across(axes, what: str) -> None:

@@ -1,6 +1,5 @@
 """A local server of one finished site, whose open pages reload when the site changes."""
 
-import errno
 import io
 import sys
 import threading
@@ -37,9 +36,8 @@ def server(output: Path, host: str, port: int) -> ThreadingHTTPServer:
     try:
         return SiteServer((host, port), partial(SiteHandler, directory=str(output)))
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise ReportError(f"Port {port} is taken. Choose another with --port.") from None
-        raise ReportError(f"Cannot listen on {host} port {port}: {error.strerror}.") from None
+        raise ReportError(f"Cannot listen on {host} port {port}: {error.strerror}. Choose another with --port or "
+                          "--host.") from None
 
 
 @contextmanager

@@ -51,7 +51,6 @@ class Embedding:
     width: int
     height: int
     square: tuple[int, int]
-    count: int
     correct: list[tuple[int, int, int]]
     misclassified: list[tuple[int, int, int]]
     neighbours: list[Neighbours]
@@ -107,8 +106,7 @@ def _embedding(study: Study) -> Embedding | None:
         shown.setdefault(squares[index], index)
     correct, misclassified = ([(int(labels[index]), *square) for square, index in shown.items()
                                if wrong[index] == is_wrong] for is_wrong in (False, True))
-    return Embedding(WIDTH, height, SQUARE, len(rows), correct, misclassified,
-                     _neighbours(labels, points.astype(np.float64)))
+    return Embedding(WIDTH, height, SQUARE, correct, misclassified, _neighbours(labels, points.astype(np.float64)))
 
 
 def _neighbours(labels: np.ndarray, points: np.ndarray) -> list[Neighbours]:

@@ -33,21 +33,11 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Network:
-    """One of several networks, and how good it is by itself."""
-
-    member: Member
-    judged: Evaluation
-    best: Epoch
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Context:
-    """`networks` where there is more than one."""
+    """`networks`, where there are several: each and how good it is by itself."""
 
     stages: list[Stage]
-    networks: list[Network]
+    networks: list[tuple[Member, Evaluation]]
     downloads: list[Download]
 
 
@@ -56,8 +46,7 @@ def context(study: Study, bundle: Bundle) -> Context:
     lines = [(member.record.name, epoch) for member in members for epoch in member.history]
     return Context(
         [_stage(study, stage) for stage in (FIT, REFIT) if study.mean_epochs(stage)],
-        [Network(member, evaluate_member(study.run, member), best_epoch(member.epochs(FIT)),
-                 sum(epoch.seconds for epoch in member.history)) for member in members if len(members) > 1],
+        [(member, evaluate_member(study.run, member)) for member in members if len(members) > 1],
         downloads(bundle, "history", "every epoch of every network", {
             "network": [name for name, _ in lines],
             **{field: [getattr(epoch, field) for _, epoch in lines] for field in Epoch.model_fields}}))
