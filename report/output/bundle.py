@@ -29,12 +29,6 @@ class Bundle:
             raise ReportError(f"{path}: two parts of the site want to write this file.")
         return path
 
-    def add_folder(self, folder: Path) -> None:
-        """Adds what is in `folder` as it is, at the top of the site."""
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                self.add(path.relative_to(folder).as_posix(), path.read_bytes())
-
     def write(self, output: Path, made_from: dict[str, str] | None = None) -> None:
         """Replaces the site in `output`, which stays as it was until the new one is whole.
 

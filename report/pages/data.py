@@ -16,21 +16,10 @@ GRID_COLUMNS = 16
 
 
 @dataclass(frozen=True)
-class Table:
-    """The head of a CSV."""
-
-    file: str
-    rows: int
-    header: list[str]
-    head: list[list[int]]
-
-
-@dataclass(frozen=True)
 class Context:
     """`classes` has the mean image of each digit, and examples. Of the duplicates, as (row, earlier row):
     those with `contradictions` between their labels, and those `across` a split, learned from and judged."""
 
-    tables: list[Table]
     digits: list[Digit]
     grid: Picture
     training: list[Share]
@@ -42,12 +31,9 @@ class Context:
 
 
 def context(study: Study, bundle: Bundle) -> Context:
-    facts, data, pairs = study.data, study.run.data, study.run.data.duplicates
-    labels, pixels = data.first_labels, [f"pixel{index}" for index in range(data.test_head.shape[1])]
+    data, labels, pairs = study.run.data, study.run.data.first_labels, study.run.data.duplicates
     training, validation = shares(data.train_labels[study.first.rows.training]), shares(study.evaluation.truth)
     return Context(
-        tables=[Table(facts.train_file, facts.train_rows, ["label", *pixels], data.train_head.tolist()),
-                Table(facts.test_file, facts.test_rows, pixels, data.test_head.tolist())],
         digits=[digit(bundle, f"images/data/row-{row}.png", row, labels[row], data.first_images[row])
                 for row in FIRST if row < len(labels)],
         grid=picture(bundle, "images/data/first.png", images.sheet(data.first_images, GRID_COLUMNS),

@@ -29,7 +29,6 @@ class Context:
     rows: list[RunRow]
     best: RunRow
     chart: Markup
-    compared: int
 
 
 def context(study: Study, bundle: Bundle) -> Context:
@@ -42,8 +41,7 @@ def context(study: Study, bundle: Bundle) -> Context:
             f"training time; {best.summary.run.record.id} is best, at "
             f"{formats.percent(best.summary.judged.accuracy)}. The table below has the numbers.",
             [each.seconds for each in compared], [each.judged.accuracy for each in compared],
-            [each.run.record.id for each in compared].index(study.record.id)),
-        len(compared))
+            [each.run.record.id for each in compared].index(study.record.id)))
 
 
 def _row(run: Run, study: Study) -> RunRow | None:

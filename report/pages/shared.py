@@ -83,19 +83,17 @@ def digit(bundle: Bundle, path: str, row: int, label: int, pixels: np.ndarray) -
 
 def misclassified_digits(study: Study, bundle: Bundle, most: int | None = None) -> list[MisclassifiedDigit]:
     """The misclassified digits, or `most` of them, the most confident first."""
-    return [_misclassified_digit(study, bundle, position) for position in study.evaluation.misclassified[:most]]
-
-
-def _misclassified_digit(study: Study, bundle: Bundle, position: int) -> MisclassifiedDigit:
-    judged = study.evaluation
-    row, true, predicted = (int(array[position]) for array in (judged.rows, judged.truth, judged.predicted))
-    confidence = float(judged.confidence[position])
-    alt = (f"Row {row}: a handwritten {true}, predicted to be {predicted} "
-           f"with a probability of {formats.percent(confidence, 1)}")
-    return MisclassifiedDigit(
-        row, true, predicted, confidence,
-        picture(bundle, f"images/misclassified/row-{row}.png", study.misclassified_image(row), alt),
-        judged.probabilities[position].tolist(), votes(study.disputed[row]) if row in study.disputed else "")
+    judged, found = study.evaluation, []
+    for place in judged.misclassified[:most]:
+        row, true, predicted = (int(array[place]) for array in (judged.rows, judged.truth, judged.predicted))
+        confidence = float(judged.confidence[place])
+        shown = picture(bundle, f"images/misclassified/row-{row}.png", study.misclassified_image(row),
+                        f"Row {row}: a handwritten {true}, predicted to be {predicted} with a probability of "
+                        f"{formats.percent(confidence, 1)}")
+        found.append(MisclassifiedDigit(
+            row, true, predicted, confidence, shown, judged.probabilities[place].tolist(),
+            votes(study.disputed[row]) if row in study.disputed else ""))
+    return found
 
 
 def votes(counts: np.ndarray) -> str:
