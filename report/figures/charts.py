@@ -16,9 +16,9 @@ INK, MUTED, RULE, ACCENT = "#010101", "#020202", "#030303", "#040404"
 _VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", ACCENT: "var(--accent)"}
 _STYLE = {
     "svg.fonttype": "none", "svg.hashsalt": "plaidml-report", "font.size": 12, "text.color": INK,
-    "axes.edgecolor": RULE, "axes.labelcolor": MUTED, "axes.axisbelow": True, "axes.grid": True, "axes.grid.axis": "y",
+    "axes.edgecolor": RULE, "axes.labelcolor": MUTED, "axes.axisbelow": True,
     "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,
-    "grid.color": RULE, "grid.linewidth": 0.8, "ytick.major.size": 0,
+    "axes.grid": True, "axes.grid.axis": "y", "grid.color": RULE, "grid.linewidth": 0.8, "ytick.major.size": 0,
     "xtick.color": RULE, "ytick.color": RULE, "xtick.labelcolor": MUTED, "ytick.labelcolor": MUTED,
     "legend.frameon": False, "legend.labelcolor": "linecolor", "legend.handlelength": 1.2,
     "legend.handletextpad": 0.5, "legend.columnspacing": 1.4, "legend.borderpad": 0.2}

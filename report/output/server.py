@@ -44,7 +44,7 @@ def server(output: Path, host: str, port: int) -> ThreadingHTTPServer:
 def rendering_anew(paths: list[Path], render: Callable[[], None]):
     """Renders whenever a file at or under `paths` changes, until it is left."""
     stop = threading.Event()
-    thread = threading.Thread(target=_watch, args=([path.absolute() for path in paths], render, stop), daemon=True)
+    thread = threading.Thread(target=_watch, args=(paths, render, stop), daemon=True)
     thread.start()
     try:
         yield
@@ -54,6 +54,8 @@ def rendering_anew(paths: list[Path], render: Callable[[], None]):
 
 
 def _watch(paths: list[Path], render: Callable[[], None], stop: threading.Event) -> None:
+    paths = [path.absolute() for path in paths]
+
     def is_watched(_, path: str) -> bool:
         return any(watched in (Path(path), *Path(path).parents) for watched in paths)
 

@@ -28,7 +28,8 @@ def context(study: Study, bundle: Bundle) -> Context:
                         f"{len(varied)} variations of row {row}, a {labels[row]}"))
 
     return Context(
-        picture(bundle, f"{FOLDER}/originals.png", images.sheet(stored.images, COLUMNS), f"The originals: {of_labels}"),
+        picture(bundle, f"{FOLDER}/originals.png", images.sheet(stored.images, COLUMNS),
+                f"The originals: {of_labels}"),
         picture(bundle, f"{FOLDER}/augmented.png", images.sheet(stored.augmented, COLUMNS),
                 f"Their variations, each in its place: {of_labels}"),
         [variations(row, varied) for row, varied in zip(stored.varied_rows.tolist(), stored.variations)

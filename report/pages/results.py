@@ -45,14 +45,13 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class Embedding:
-    """The t-SNE embedding of the last hidden layer, as many digits of it as have room: (label, column,
-    row) of those that are `correct` and of those that are `misclassified`."""
+    """The t-SNE embedding of the last hidden layer, as many digits of it as have room: the label, column
+    and row of each, and whether it is misclassified."""
 
     width: int
     height: int
     square: tuple[int, int]
-    correct: list[tuple[int, int, int]]
-    misclassified: list[tuple[int, int, int]]
+    digits: list[tuple[int, int, int, bool]]
     neighbours: list[Neighbours]
 
 
@@ -104,9 +103,8 @@ def _embedding(study: Study) -> Embedding | None:
     shown = {}  # so that no digit covers another: where several would, a misclassified one is written
     for index in np.argsort(~wrong, kind="stable").tolist():
         shown.setdefault(squares[index], index)
-    correct, misclassified = ([(int(labels[index]), *square) for square, index in shown.items()
-                               if wrong[index] == is_wrong] for is_wrong in (False, True))
-    return Embedding(WIDTH, height, SQUARE, correct, misclassified, _neighbours(labels, points.astype(np.float64)))
+    digits = [(int(labels[index]), *square, bool(wrong[index])) for square, index in shown.items()]
+    return Embedding(WIDTH, height, SQUARE, digits, _neighbours(labels, points.astype(np.float64)))
 
 
 def _neighbours(labels: np.ndarray, points: np.ndarray) -> list[Neighbours]:

@@ -47,10 +47,10 @@ def context(study: Study, bundle: Bundle) -> Context:
 def _row(run: Run, study: Study) -> RunRow | None:
     shown = run.record.id == study.record.id
     try:
-        summary = summarise(run)
-        devices = dict.fromkeys(member.record.device.description for member in run.members if member.record.device)
+        summary, devices = summarise(run), [member.record.device for member in run.members]
     except RunError:  # another run that is damaged leaves this one its site
         return None
     same_data = run.record.data.fingerprint == study.data.fingerprint
     paired = compare(summary.judged, study.evaluation) if same_data and not shown else None
-    return RunRow(summary, shown, shown or paired is not None, paired, list(devices))
+    return RunRow(summary, shown, shown or paired is not None, paired,
+                  list(dict.fromkeys(device.description for device in devices if device)))

@@ -98,10 +98,10 @@ def misclassified_digits(study: Study, bundle: Bundle, most: int | None = None) 
 
 def votes(counts: np.ndarray) -> str:
     """How many networks predicted each label: "2 networks say 9, 1 says 4"."""
-    said = sorted(((count, label) for label, count in enumerate(counts.tolist()) if count), key=lambda each: -each[0])
+    said = [label for label in np.argsort(-counts, kind="stable") if counts[label]]
     return ", ".join(
         f"{count if place else formats.plural(count, 'network')} {'says' if count == 1 else 'say'} {label}"
-        for place, (count, label) in enumerate(said))
+        for place, (count, label) in enumerate(zip(counts[said], said)))
 
 
 def shares(labels: np.ndarray) -> list[Share]:
@@ -117,11 +117,10 @@ def submission_download(study: Study, bundle: Bundle) -> Download:
 def downloads(bundle: Bundle, name: str, about: str, columns: dict[str, Sequence]) -> list[Download]:
     """Adds a table for the reader to take away: as CSV for spreadsheets, and as JSON, a list a column,
     for programs. Its cells are numbers and plain names, so that nothing needs quotes."""
-    rows = [columns, *zip(*columns.values(), strict=True)]
-    lists = [f"{json.dumps(key)}: {json.dumps(list(cells), separators=(',', ':'))}" for key, cells in columns.items()]
-    csv, as_json = "".join(",".join(map(str, row)) + "\n" for row in rows), "{\n" + ",\n".join(lists) + "\n}\n"
-    return [_download(bundle, f"{name}.{kind}", content.encode(), about)
-            for kind, content in (("csv", csv), ("json", as_json))]
+    lines = [",".join(map(str, row)) for row in (columns, *zip(*columns.values(), strict=True))]
+    lists = [f'"{key}": {json.dumps(list(cells), separators=(",", ":"))}' for key, cells in columns.items()]
+    return [_download(bundle, f"{name}.csv", ("\n".join(lines) + "\n").encode(), about),
+            _download(bundle, f"{name}.json", ("{\n" + ",\n".join(lists) + "\n}\n").encode(), about)]
 
 
 def _download(bundle: Bundle, name: str, content: bytes, about: str) -> Download:

@@ -10,8 +10,8 @@ from report.text import promise
 from report.text.formats import decimal, duration, number, percent, plural, span
 
 
-def _score(study: Study) -> tuple[float, float]:
-    return study.promise.expected.interval_of_score(study.data.test_rows)
+def _score(study: Study, end: int) -> str:
+    return percent(study.promise.expected.interval_of_score(study.data.test_rows)[end])
 
 
 # By name: what it is, and the text of it. `python -m report notes --names` lists them.
@@ -32,15 +32,17 @@ FACTS: dict[str, tuple[str, Callable[[Study], str]]] = {
     "errors": ("misclassified validation rows", lambda study: number(study.evaluation.errors)),
     "misclassified": ('the same with its noun: "1 misclassified digit", "22 misclassified digits"',
                       lambda study: plural(study.evaluation.errors, "misclassified digit")),
-    "low": ("lower end of the accuracy's 95% interval (Wilson)", lambda study: percent(study.evaluation.interval[0])),
-    "high": ("upper end of the accuracy's 95% interval (Wilson)", lambda study: percent(study.evaluation.interval[1])),
+    "low": ("lower end of the accuracy's 95% interval (Wilson)",
+            lambda study: percent(study.evaluation.interval[0])),
+    "high": ("upper end of the accuracy's 95% interval (Wilson)",
+             lambda study: percent(study.evaluation.interval[1])),
     "promise": ("which networks were judged and which made the submission", promise.relation),
     "refit_verdict": ("what the refit did to the network, empty without one", promise.refit_verdict),
     "expected_score": ("where the submission's score is expected", promise.expected_score),
     "expected": ("the accuracy that comes nearest to the submission's score",
                  lambda study: percent(study.promise.expected.accuracy)),
-    "expected_low": ("lower end of the submission's expected score (95%)", lambda study: percent(_score(study)[0])),
-    "expected_high": ("upper end of the submission's expected score (95%)", lambda study: percent(_score(study)[1])),
+    "expected_low": ("lower end of the submission's expected score (95%)", lambda study: _score(study, 0)),
+    "expected_high": ("upper end of the submission's expected score (95%)", lambda study: _score(study, 1)),
     "most_confused": ('the most frequent confusion: "4 predicted to be 9 (3 times)"', lambda study: next(
         (f"{most.true} predicted to be {most.predicted} ({plural(most.count, 'time')})"
          for most in study.evaluation.confusions), "none")),
@@ -50,7 +52,8 @@ FACTS: dict[str, tuple[str, Callable[[Study], str]]] = {
         int(np.sum(study.evaluation.confidence[study.evaluation.misclassified] > 0.9)), "digit")),
     "layers": ("layers of the network", lambda study: number(len(study.layers))),
     "parameters": ("parameters of the network", lambda study: number(study.total("parameters"))),
-    "trainable_parameters": ("those that training changes", lambda study: number(study.total("trainable_parameters"))),
+    "trainable_parameters": ("those that training changes",
+                             lambda study: number(study.total("trainable_parameters"))),
     "largest_layer": ("the layer with the most parameters", lambda study: study.largest.name),
     "largest_share": ("its share of all parameters",
                       lambda study: percent(study.largest.parameters / study.total("parameters"), 0)),
