@@ -19,20 +19,6 @@ SQUARE = 16, 19  # one digit stands in each
 
 
 @dataclass(frozen=True)
-class Disputed:
-    """A row whose networks predict different labels."""
-
-    row: int
-    true: int
-    predicted: int
-    votes: str
-
-    @property
-    def right(self) -> bool:
-        return self.true == self.predicted
-
-
-@dataclass(frozen=True)
 class Neighbours:
     """How a class lies in the embedding: the share of its digits whose nearest one is of the same
     class, and the class that most of the others lie beside."""
@@ -57,7 +43,10 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Context:
-    disputed: list[Disputed]
+    """`disputed` are the rows whose networks predict different labels, by their place among the judged ones."""
+
+    disputed: dict[int, str]
+    disputed_right: int
     bins: list[Bin]
     calibration_error: float
     reliability: Markup
@@ -71,9 +60,10 @@ def context(study: Study, bundle: Bundle) -> Context:
     judged = study.evaluation
     bins, calibration_error = reliability(judged)
     curve = coverage(judged, np.linspace(0.5, 1, CURVE_POINTS).tolist())
+    places = np.searchsorted(judged.rows, list(study.disputed))
     return Context(
-        disputed=[Disputed(row, int(judged.truth[place]), int(judged.predicted[place]), votes(counts))
-                  for row, counts in study.disputed.items() for place in [np.searchsorted(judged.rows, row)]],
+        disputed=dict(zip(places.tolist(), map(votes, study.disputed.values()))),
+        disputed_right=int(np.sum(judged.truth[places] == judged.predicted[places])),
         bins=bins, calibration_error=calibration_error,
         reliability=study.drawings.svg(
             charts.reliability, "reliability", "Reliability diagram: accuracy against confidence; they differ "
