@@ -56,8 +56,9 @@ class Terminal:
         self.stages[event.member] = now.stage
         if event.member not in self.tasks:
             self.tasks[event.member] = self.bars.add_task("", left="")
+        done = now.epoch if epoch else now.epoch - 1
         self.bars.update(self.tasks[event.member], description=member + doing, left=left, total=now.epochs,
-                         completed=now.epoch - (not epoch) + now.batch / (now.batches or 1))
+                         completed=done + now.batch / (now.batches or 1))
 
 
 def summarise(study: "Study", output: Path) -> None:

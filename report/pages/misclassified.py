@@ -13,10 +13,15 @@ LARGE = 400
 
 @dataclass(frozen=True)
 class Context:
+    """`groups` has the digits of each confusion, by their true and their predicted label."""
+
     large: list[MisclassifiedDigit]
     small: list[MisclassifiedDigit]
+    groups: dict[tuple[int, int], list[MisclassifiedDigit]]
 
 
 def context(study: Study, bundle: Bundle) -> Context:
-    shown = misclassified_digits(study, bundle)
-    return Context(shown[:LARGE], shown[LARGE:])
+    shown, groups = misclassified_digits(study, bundle), {}
+    for digit in shown:
+        groups.setdefault((digit.true, digit.predicted), []).append(digit)
+    return Context(shown[:LARGE], shown[LARGE:], groups)
