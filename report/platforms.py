@@ -15,10 +15,11 @@ def require_plaidml() -> None:
     if find_spec("plaidml"):
         return
     if machine in WITH_BUILD:
-        raise ReportError("PlaidML is not installed; install it: pip install plaidml==0.7.0 plaidml-keras==0.7.0")
+        raise ReportError("PlaidML is not installed; install it: "
+                          "pip install plaidml==0.7.0 plaidml-keras==0.7.0")
     rosetta = "with a Python for x86-64 under Rosetta 2, " * (system == "macOS")
     raise ReportError(
-        f"PlaidML has no build for this machine ({system} on {machine}), only for x86-64 Linux, macOS and Windows, "
-        f"so that nothing can be trained here. Train {rosetta}in an x86-64 container or virtual machine (docker run "
-        "--platform linux/amd64 ...), or on another machine, and copy its runs/ here: render, serve, check and "
-        "publish work here.")
+        f"PlaidML has no build for this machine ({system} on {machine}), only for x86-64 Linux, macOS and "
+        f"Windows, so that nothing can be trained here. Train {rosetta}in an x86-64 container or virtual machine "
+        "(docker run --platform linux/amd64 ...), or on another machine, and copy its runs/ here: render, serve, "
+        "check and publish work here.")

@@ -25,11 +25,10 @@ class Terminal:
 
     def __init__(self, console: Console | None = None):
         self.console = console or Console(highlight=False)
-        self.moves = self.console.is_terminal
         self.bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(complete_style="green", finished_style="green"), TextColumn("{task.fields[left]}"),
-            console=self.console, transient=True, refresh_per_second=4, disable=not self.moves)
+            console=self.console, transient=True, refresh_per_second=4, disable=not self.console.is_terminal)
         self.tasks, self.stages = {}, {}
 
     def __enter__(self):
@@ -45,19 +44,21 @@ class Terminal:
             return
         now, epoch = event.progress, event.epoch
         member = "" if event.members == 1 else f"Network {event.number} of {event.members}: "
-        doing = STAGES[now.stage] + (f", epoch {now.epoch} of {now.epochs}" if now.stage in (FIT, REFIT) else "")
+        learns = now.stage in (FIT, REFIT)
+        doing = STAGES[now.stage] + (f", epoch {now.epoch} of {now.epochs}" if learns else "")
         left = "" if now.seconds_left is None else f"{duration(now.seconds_left)} left"
         if epoch:
-            _line(self.console, f"{member}{doing}: loss {epoch.loss:.4f}, accuracy {percent(epoch.acc)}, validation "
-                                f"loss {epoch.val_loss:.4f}, validation accuracy {percent(epoch.val_acc)}"
-                                + (f", {left}" if left else ""))
-        elif not self.moves and now.stage != self.stages.get(event.member) and now.stage not in (FIT, REFIT):
+            told = (f"loss {epoch.loss:.4f}, accuracy {percent(epoch.acc)}, validation loss {epoch.val_loss:.4f}, "
+                    f"validation accuracy {percent(epoch.val_acc)}")
+            _line(self.console, f"{member}{doing}: {', '.join(filter(None, [told, left]))}")
+        elif not self.console.is_terminal and not learns and now.stage != self.stages.get(event.member):
             _line(self.console, member + doing)
         self.stages[event.member] = now.stage
         if event.member not in self.tasks:
             self.tasks[event.member] = self.bars.add_task("", left="")
+        done = now.epoch if epoch else now.epoch - 1
         self.bars.update(self.tasks[event.member], description=member + doing, left=left, total=now.epochs,
-                         completed=now.epoch - (not epoch) + now.batch / (now.batches or 1))
+                         completed=done + now.batch / (now.batches or 1))
 
 
 def summarise(study: "Study", output: Path) -> None:
@@ -67,10 +68,11 @@ def summarise(study: "Study", output: Path) -> None:
     console = Console(highlight=False)
     expected, worse = study.promise.expected, study.promise.refit_made_it_worse
     low, high = map(percent, expected.interval)
+    advice = " Leave it out with --refit-epochs 0." if worse else ""
     for label, text in {
             "Accuracy": f"{percent(expected.accuracy)} (95% interval: {low} to {high}) {figure(study)}.",
             "Judged": relation(study),
-            "Warning" if worse else "Refit": refit_verdict(study) + " Leave it out with --refit-epochs 0." * worse,
+            "Warning" if worse else "Refit": refit_verdict(study) + advice,
             "Score": expected_score(study),
             "Submission": str(study.run.submission),
             "Site": str(output / "index.html")}.items():

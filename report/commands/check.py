@@ -3,7 +3,7 @@
 import click
 
 from report.commands import options
-from report.errors import ReportError
+from report.errors import ReportError, one_line
 
 
 @click.command()
@@ -30,6 +30,6 @@ def refuse_faults(site, run) -> None:
     from report.text import formats
     found = list(faults(site, run))
     for fault in found:
-        print(fault)
+        print(one_line(fault))
     if found:
         raise ReportError(f"{site}: has {formats.plural(len(found), 'fault')}, listed above.")

@@ -58,7 +58,8 @@ def show(console, finding: dict) -> bool:
 
     state, row = finding["state"], Table.grid("", "", padding=(0, 2))
     row.columns[0].width, row.columns[0].justify, row.columns[1].overflow = 5, "right", "fold"
-    for mark, text, style in (state, finding["text"], ""), ("", finding["mend"] and f"-> {finding['mend']}", "dim"):
+    mend = f"-> {finding['mend']}" if finding["mend"] else ""
+    for mark, text, style in (state, finding["text"], ""), ("", mend, "dim"):
         if text and console.is_terminal:
             row.add_row(Text(mark, STYLES[state]), Text(one_line(text), style))
         elif text:

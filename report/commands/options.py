@@ -43,10 +43,12 @@ TRAINING = (
     click.option("--epochs", type=click.IntRange(1, 100_000), metavar="N", help="Epochs of the fit."),
     click.option("--refit-epochs", type=click.IntRange(0, 100_000), metavar="N", help="Epochs of the notebook's "
                  "refit; 0 leaves it out.  [default: in proportion to --epochs]"),
-    click.option("--batch-size", type=click.IntRange(8, 1024), metavar="N", help="Images a batch, a multiple of 8."),
+    click.option("--batch-size", type=click.IntRange(8, 1024), metavar="N",
+                 help="Images a batch, a multiple of 8."),
     click.option("--folds", type=click.IntRange(0, 100), metavar="K", help="Train K networks, each judged on one "
                  "of K parts of the rows, and submit their mean; 0 holds rows out instead."),
-    click.option("--seeds", type=click.IntRange(1, 100), metavar="N", help="Train from N seeds, and submit the mean."),
+    click.option("--seeds", type=click.IntRange(1, 100), metavar="N",
+                 help="Train from N seeds, and submit the mean."),
     click.option("--time-budget", type=Duration(), metavar="TIME",
                  help="As many epochs as fit into 90s, 20m or 1h30m on this device."),
     jobs,

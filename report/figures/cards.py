@@ -15,10 +15,10 @@ def card(study: Study, site_title: str, page_title: str) -> bytes:
     """A page's title and the run's accuracy on squared paper, beside misclassified digits."""
     promised, judged = study.promise.expected, study.evaluation
     chosen = judged.misclassified[:DIGITS]
-    digits = [study.misclassified_image(row) for row in judged.rows[chosen]] or study.run.data.first_images[:DIGITS]
+    wrong = [study.misclassified_image(row) for row in judged.rows[chosen]]
     labels = list(zip(judged.predicted[chosen].tolist(), judged.truth[chosen].tolist()))
     of_what = f"of {promised.count:,} unseen digits classified correctly{' (sample)' * study.sample}"
-    return study.drawings.png(_draw, np.array(digits), labels, site_title, page_title,
+    return study.drawings.png(_draw, np.array(wrong or study.run.data.first_images[:DIGITS]), labels, site_title, page_title,
                               formats.percent(promised.accuracy), of_what)
 
 
@@ -42,8 +42,8 @@ def _draw(digits, labels, site: str, title: str, accuracy: str, of_what: str) ->
             pen.text((x + size - 8, y), str(predicted), MUTED, _font(26), "la")
             pen.line([(x + size - 12, y + 17), (x + size + 14, y + 17)], RED, 3)
             pen.text((x + size + 18, y), str(true), RED, _font(26), "la")
-    for text, middle, size, colour in ((site, 100, 34, MUTED), (title, 190, 64, INK), (accuracy, 390, 130, BLUE),
-                                       (of_what, 530, 30, MUTED)):
+    lines = (site, 100, 34, MUTED), (title, 190, 64, INK), (accuracy, 390, 130, BLUE), (of_what, 530, 30, MUTED)
+    for text, middle, size, colour in lines:
         _write(pen, text, middle, size, colour, left - MARGIN - SQUARE)
     return png(image.quantize(32, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE), optimize=True)
 

@@ -15,41 +15,37 @@ from xml.etree import ElementTree
 INK, MUTED, RULE, ACCENT = "#010101", "#020202", "#030303", "#040404"
 _VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", ACCENT: "var(--accent)"}
 _STYLE = {
-    "svg.fonttype": "none", "svg.hashsalt": "plaidml-report", "font.size": 12,
-    "axes.edgecolor": RULE, "axes.labelcolor": MUTED, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.spines.left": False, "axes.grid": True, "axes.grid.axis": "y",
-    "axes.axisbelow": True, "grid.color": RULE, "grid.linewidth": 0.8, "text.color": INK,
+    "svg.fonttype": "none", "svg.hashsalt": "plaidml-report", "font.size": 12, "text.color": INK,
+    "axes.edgecolor": RULE, "axes.labelcolor": MUTED, "axes.axisbelow": True,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,
+    "axes.grid": True, "axes.grid.axis": "y", "grid.color": RULE, "grid.linewidth": 0.8, "ytick.major.size": 0,
     "xtick.color": RULE, "ytick.color": RULE, "xtick.labelcolor": MUTED, "ytick.labelcolor": MUTED,
-    "ytick.major.size": 0, "legend.frameon": False, "legend.labelcolor": "linecolor",
-    "legend.handlelength": 1.2, "legend.handletextpad": 0.5, "legend.columnspacing": 1.4,
-    "legend.borderpad": 0.2}
+    "legend.frameon": False, "legend.labelcolor": "linecolor", "legend.handlelength": 1.2,
+    "legend.handletextpad": 0.5, "legend.columnspacing": 1.4, "legend.borderpad": 0.2}
 
 
-def _chart(height: float) -> Callable:
+def _chart(draw: Callable) -> Callable[..., str]:
     """Makes of a function that draws on axes one that returns a chart. To the arguments it adds the
     chart's `name`, which tells its ids from those of others, and its `label`, which says what it shows."""
-    def decorate(draw: Callable) -> Callable[..., str]:
-        @wraps(draw)
-        def chart(name: str, label: str, *arguments) -> str:
-            from matplotlib import style
-            from matplotlib.figure import Figure
-            from matplotlib.ticker import MaxNLocator
-            with style.context(["default", _STYLE]):
-                figure = Figure(figsize=(5, height), layout="constrained")
-                axes = figure.add_subplot()
-                figure.patch.set_visible(False)
-                axes.patch.set_visible(False)
-                axes.yaxis.set_major_formatter("{x:g}")
-                draw(axes, *arguments)
-                axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-                # What the marks mean stands above the axes: within them a text may lie on a line.
-                axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.4)
-                return _inline(figure, name, label)
-        return chart
-    return decorate
+    @wraps(draw)
+    def chart(name: str, label: str, *arguments) -> str:
+        from matplotlib import style
+        from matplotlib.figure import Figure
+        with style.context(["default", _STYLE]):
+            figure = Figure(figsize=(5, 3.4), layout="constrained")
+            axes = figure.add_subplot()
+            figure.patch.set_visible(False)
+            axes.patch.set_visible(False)
+            axes.yaxis.set_major_formatter("{x:g}")
+            draw(axes, *arguments)
+            axes.locator_params(axis="y", nbins=5, steps=[1, 2, 2.5, 5, 10])
+            # What the marks mean stands above the axes: within them a text may lie on a line.
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.4)
+            return _inline(figure, name, label)
+    return chart
 
 
-@_chart(height=3.4)
+@_chart
 def curves(axes, training: list[list[float]], validation: list[list[float]], mean_training: list[float],
            mean_validation: list[float], best: int, percent: bool) -> None:
     """Learning curves of one network or several: a measure over the epochs, on the training set and on
@@ -69,15 +65,16 @@ def curves(axes, training: list[list[float]], validation: list[list[float]], mea
         _percent_up(axes)
 
 
-@_chart(height=2)
+@_chart
 def learning_rate(axes, rates: list[float]) -> None:
     """The learning rate at the end of each epoch."""
+    axes.figure.set_figheight(2)
     axes.plot(range(1, len(rates) + 1), rates, color=ACCENT, linewidth=2.2, label="learning rate")
     axes.set_ylim(bottom=0)
     _epochs_across(axes)
 
 
-@_chart(height=3.4)
+@_chart
 def shares(axes, series: dict[str, list[float]]) -> None:
     """What part of each of two sets of rows every digit makes up, side by side."""
     width = 0.38
@@ -88,7 +85,7 @@ def shares(axes, series: dict[str, list[float]]) -> None:
     _percent_up(axes)
 
 
-@_chart(height=3.4)
+@_chart
 def reliability(axes, claimed: list[float], reached: list[float], low: list[float], high: list[float]) -> None:
     """The accuracy against the confidence, with its 95% intervals."""
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, dashes=(4, 4), label="perfect calibration")
@@ -100,7 +97,7 @@ def reliability(axes, claimed: list[float], reached: list[float], low: list[floa
     _percent_up(axes)
 
 
-@_chart(height=3.4)
+@_chart
 def coverage(axes, classified: list[float], accuracy: list[float]) -> None:
     """The accuracy on the most confident digits, from half of them to all."""
     axes.plot(classified, accuracy, color=ACCENT, linewidth=2.2, label="accuracy")
@@ -110,7 +107,7 @@ def coverage(axes, classified: list[float], accuracy: list[float]) -> None:
     _percent_up(axes)
 
 
-@_chart(height=2.6)
+@_chart
 def trait(axes, what: str, values: list[float], accuracy: list[float], low: list[float], high: list[float]) -> None:
     """The accuracy on parts of the digits against a trait of theirs, with its 95% intervals."""
     axes.vlines(values, low, high, color=ACCENT, linewidth=1.6)
@@ -121,7 +118,7 @@ def trait(axes, what: str, values: list[float], accuracy: list[float], low: list
     _percent_up(axes)
 
 
-@_chart(height=3.4)
+@_chart
 def runs(axes, seconds: list[float], accuracy: list[float], shown: int) -> None:
     """Accuracy of several runs against their training time; the one that the site shows stands out."""
     axes.plot([time / 60 for time in seconds], accuracy, "o", color=MUTED, markersize=5, label="a run")
@@ -133,9 +130,8 @@ def runs(axes, seconds: list[float], accuracy: list[float], shown: int) -> None:
 
 
 def _epochs_across(axes) -> None:
-    from matplotlib.ticker import MaxNLocator
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, nbins=8, steps=[1, 2, 5, 10]))
+    axes.locator_params(axis="x", integer=True, min_n_ticks=1, nbins=8, steps=[1, 2, 5, 10])
 
 
 def _percent_across(axes, what: str) -> None:

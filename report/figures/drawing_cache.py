@@ -29,19 +29,19 @@ class DrawingCache:
 
     def png(self, draw: Callable[..., str | bytes], *arguments) -> bytes:
         """What `draw` returns as the bytes of a file."""
-        if self.folder is None:
-            return _bytes(draw(*arguments))
-        name = self._name(draw, arguments)
-        self.used.add(name)
-        path = self.folder / name
-        with suppress(OSError):
-            return path.read_bytes()
-        content = _bytes(draw(*arguments))
+        path = self.folder and self.folder / self._name(draw, arguments)
+        if path:
+            self.used.add(path.name)
+            with suppress(OSError):
+                return path.read_bytes()
+        drawn = draw(*arguments)
+        content = drawn.encode() if isinstance(drawn, str) else drawn
         with suppress(OSError):  # kept or not, the drawing is made: what is lost is time in the next render
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f"{name}.partial")
-            partial.write_bytes(content)
-            os.replace(partial, path)  # whole or not at all
+            if path:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                partial = path.with_name(f"{path.name}.partial")
+                partial.write_bytes(content)
+                os.replace(partial, path)  # whole or not at all
         return content
 
     def forget_unused(self) -> None:
@@ -62,7 +62,3 @@ class DrawingCache:
         versions = [metadata.version(name) for name in ("matplotlib", "numpy", "pillow")]
         sources = [path.read_bytes() for path in sorted(self.code.glob("*.py"))]
         return b"\0".join([*sources, repr((sys.version_info[:2], versions)).encode()])
-
-
-def _bytes(drawing: str | bytes) -> bytes:
-    return drawing.encode() if isinstance(drawing, str) else drawing

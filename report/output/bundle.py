@@ -29,12 +29,6 @@ class Bundle:
             raise ReportError(f"{path}: two parts of the site want to write this file.")
         return path
 
-    def add_folder(self, folder: Path) -> None:
-        """Adds what is in `folder` as it is, at the top of the site."""
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                self.add(path.relative_to(folder).as_posix(), path.read_bytes())
-
     def write(self, output: Path, made_from: dict[str, str] | None = None) -> None:
         """Replaces the site in `output`, which stays as it was until the new one is whole.
 
@@ -44,13 +38,14 @@ class Bundle:
         output = output.resolve()
         ours = files_of_earlier_build(output)
         hashes = {path: hashlib.sha256(self.files[path]).hexdigest() for path in sorted(self.files)}
-        marker = {"generator": "plaidml-report", "made_from": made_from or {}, "files": hashes}
+        marker = json.dumps({"generator": "plaidml-report", "made_from": made_from or {}, "files": hashes},
+                            indent=1).encode() + b"\n"
         with _only_writer(output):
             partial, previous = _beside(output, "partial"), _beside(output, "previous")
             for folder in (partial, previous):
                 shutil.rmtree(folder, ignore_errors=True)
             try:
-                for path, content in {**self.files, MARKER: json.dumps(marker, indent=1).encode() + b"\n"}.items():
+                for path, content in {**self.files, MARKER: marker}.items():
                     (partial / path).parent.mkdir(parents=True, exist_ok=True)
                     (partial / path).write_bytes(content)
                 if output.exists():

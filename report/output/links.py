@@ -51,8 +51,6 @@ class Markup(HTMLParser):
             value = (value or "").strip()
             if name == "id":
                 self.ids.add(value)
-            elif name == "srcset":
-                self.references += [Reference(each.split()[0], fetched=True) for each in value.split(",")]
             elif name in ("src", "href", "xlink:href"):
                 # A <link> may only tell something, such as the page's own published address.
                 link = tag == "a" or tag == "link" and ("rel", "canonical") in attributes

@@ -25,7 +25,8 @@ def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -
     # into a page as it is.
     studied = Study(run, output.resolve().with_name(f".{output.resolve().name}.drawings"))
     bundle = Bundle()
-    bundle.add_folder(ASSETS)
+    for path in filter(Path.is_file, ASSETS.rglob("*")):
+        bundle.add(path.relative_to(ASSETS).as_posix(), path.read_bytes())
     bundle.add(".nojekyll", b"")  # else GitHub Pages would run the site through Jekyll
     env, pages, known = environment(), pages_of(studied), facts(studied)
     for page in (*pages, NOT_FOUND):

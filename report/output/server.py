@@ -1,6 +1,5 @@
 """A local server of one finished site, whose open pages reload when the site changes."""
 
-import errno
 import io
 import sys
 import threading
@@ -37,16 +36,15 @@ def server(output: Path, host: str, port: int) -> ThreadingHTTPServer:
     try:
         return SiteServer((host, port), partial(SiteHandler, directory=str(output)))
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise ReportError(f"Port {port} is taken. Choose another with --port.") from None
-        raise ReportError(f"Cannot listen on {host} port {port}: {error.strerror}.") from None
+        raise ReportError(f"Cannot listen on {host} port {port}: {error.strerror}. Choose another with --port or "
+                          "--host.") from None
 
 
 @contextmanager
 def rendering_anew(paths: list[Path], render: Callable[[], None]):
     """Renders whenever a file at or under `paths` changes, until it is left."""
     stop = threading.Event()
-    thread = threading.Thread(target=_watch, args=([path.absolute() for path in paths], render, stop), daemon=True)
+    thread = threading.Thread(target=_watch, args=(paths, render, stop), daemon=True)
     thread.start()
     try:
         yield
@@ -56,6 +54,8 @@ def rendering_anew(paths: list[Path], render: Callable[[], None]):
 
 
 def _watch(paths: list[Path], render: Callable[[], None], stop: threading.Event) -> None:
+    paths = [path.absolute() for path in paths]
+
     def is_watched(_, path: str) -> bool:
         return any(watched in (Path(path), *Path(path).parents) for watched in paths)
 

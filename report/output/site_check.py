@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from digits.run import Run, finished_runs
-from report.errors import ReportError, one_line
+from report.errors import ReportError
 from report.output.bundle import MARKER, read_marker
 
 SUBMISSION = "downloads/submission.csv"
@@ -28,10 +28,6 @@ def shown_run(site: Path, runs: Path) -> Run:
 
 def faults(site: Path, run: Run) -> Iterator[str]:
     """What is wrong with a site that is to show `run`. The site is only read."""
-    return map(one_line, _faults(site, run))
-
-
-def _faults(site: Path, run: Run) -> Iterator[str]:
     built, bytes_in_all = read_marker(site)["files"], 0
     for name in built:
         if not (site / name).is_file():

@@ -44,13 +44,11 @@ class Watched:
 class Context:
     watched: list[Watched]
     filters: Picture | None
-    filter_shape: str
 
 
 def context(study: Study, bundle: Bundle) -> Context:
     stored = study.first.activations
-    return Context([watched(study, index, bundle) for index in range(len(stored.rows))], _filters(study, bundle),
-                   formats.shape(study.layers[0].kernel_size or ()))
+    return Context([watched(study, index, bundle) for index in range(len(stored.rows))], _filters(study, bundle))
 
 
 def _filters(study: Study, bundle: Bundle) -> Picture | None:

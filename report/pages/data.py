@@ -16,49 +16,24 @@ GRID_COLUMNS = 16
 
 
 @dataclass(frozen=True)
-class Table:
-    """The head of a CSV."""
-
-    file: str
-    rows: int
-    header: list[str]
-    head: list[list[int]]
-
-
-@dataclass(frozen=True)
-class Quality:
-    """What is wrong with the data, or not. The lists hold (row, the row that it is a duplicate of):
-    all `duplicates` among the labelled rows, those with `contradictions` between their labels, those
-    `across` a split, learned from and judged; and `leaks` from the labelled rows to the test rows."""
-
-    ranges: list[tuple[str, int, int]]
-    duplicates: list[list[int]]
-    contradictions: list[list[int]]
-    across: list[list[int]]
-    leaks: list[list[int]]
-
-
-@dataclass(frozen=True)
 class Context:
-    """`classes` has the mean image of each digit, and examples."""
+    """`classes` has the mean image of each digit, and examples. Of the duplicates, as (row, earlier row):
+    those with `contradictions` between their labels, and those `across` a split, learned from and judged."""
 
-    tables: list[Table]
     digits: list[Digit]
     grid: Picture
     training: list[Share]
     validation: list[Share]
     classes: list[tuple[Picture, Picture]]
     balance: Markup
-    quality: Quality
+    contradictions: list[list[int]]
+    across: list[list[int]]
 
 
 def context(study: Study, bundle: Bundle) -> Context:
-    facts, data = study.data, study.run.data
-    labels, pixels = data.first_labels, [f"pixel{index}" for index in range(data.test_head.shape[1])]
+    data, labels, pairs = study.run.data, study.run.data.first_labels, study.run.data.duplicates
     training, validation = shares(data.train_labels[study.first.rows.training]), shares(study.evaluation.truth)
     return Context(
-        tables=[Table(facts.train_file, facts.train_rows, ["label", *pixels], data.train_head.tolist()),
-                Table(facts.test_file, facts.test_rows, pixels, data.test_head.tolist())],
         digits=[digit(bundle, f"images/data/row-{row}.png", row, labels[row], data.first_images[row])
                 for row in FIRST if row < len(labels)],
         grid=picture(bundle, "images/data/first.png", images.sheet(data.first_images, GRID_COLUMNS),
@@ -74,19 +49,13 @@ def context(study: Study, bundle: Bundle) -> Context:
             "validation rows; the table beside it has the numbers.",
             {"training rows": [each.share for each in training],
              "validation rows": [each.share for each in validation]}),
-        quality=_quality(study))
+        contradictions=[pair for pair in pairs.tolist() if len(set(data.train_labels[pair])) > 1],
+        across=_across(study, pairs).tolist())
 
 
-def _quality(study: Study) -> Quality:
-    facts, data = study.data, study.run.data
-    pairs, labels = data.duplicates, data.train_labels
+def _across(study: Study, pairs: np.ndarray) -> np.ndarray:
     across = np.zeros(len(pairs), bool)
     for member in study.members:
         learned, judged = np.isin(pairs, member.rows.training), np.isin(pairs, member.rows.validation)
         across |= (learned & judged[:, ::-1]).any(axis=1)
-    names = (facts.train_file, facts.test_file) if facts.train_file != facts.test_file else \
-        ("labelled rows", "test rows")
-    return Quality(
-        ranges=[(name, *ends) for name, ends in zip(names, data.pixel_range.tolist())],
-        duplicates=pairs.tolist(), contradictions=pairs[labels[pairs[:, 0]] != labels[pairs[:, 1]]].tolist(),
-        across=pairs[across].tolist(), leaks=data.leaks.tolist())
+    return pairs[across]

@@ -12,19 +12,6 @@ from report.pages.study import Study
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A number of the recipe: as it was run, and in the recipe of that name."""
-
-    name: str
-    value: str
-    named: str
-
-    @property
-    def differs(self) -> bool:
-        return self.value != self.named
-
-
-@dataclass(frozen=True)
 class Place:
     """A device, which networks were trained on it, and how long the stages took."""
 
@@ -35,21 +22,23 @@ class Place:
 
 @dataclass(frozen=True)
 class Context:
-    """`toml` is empty where the recipe is the one of its name."""
+    """`named` is the recipe of that name, `toml` empty where it was run as it is. `settings` are the numbers
+    of both by their names: as they were run, and as they are in that recipe."""
 
     named: Recipe
     toml: str
-    settings: list[Setting]
+    settings: dict[str, tuple[object, object]]
+    differing: int
     places: list[Place]
 
 
 def context(study: Study, bundle: Bundle) -> Context:
     named = RECIPES.get(study.recipe.name, NOTEBOOK)
-    both = zip(_flat(study.recipe.model_dump(exclude={"name"})), _flat(named.model_dump(exclude={"name"})))
-    return Context(
-        named, _toml(_differences(study.recipe, named)),
-        [Setting(name, str(value), str(usual)) for (name, value), (_, usual) in both],
-        [_place(study, device) for device in study.devices])
+    run, usual = (dict(_flat(recipe.model_dump(exclude={"name"}))) for recipe in (study.recipe, named))
+    settings = {name: (run[name], usual[name]) for name in run}
+    return Context(named, _toml(_differences(study.recipe, named)), settings,
+                   sum(value != other for value, other in settings.values()),
+                   [_place(study, device) for device in study.devices])
 
 
 def _place(study: Study, device: DeviceFacts) -> Place:

@@ -19,20 +19,6 @@ SQUARE = 16, 19  # one digit stands in each
 
 
 @dataclass(frozen=True)
-class Disputed:
-    """A row whose networks predict different labels."""
-
-    row: int
-    true: int
-    predicted: int
-    votes: str
-
-    @property
-    def right(self) -> bool:
-        return self.true == self.predicted
-
-
-@dataclass(frozen=True)
 class Neighbours:
     """How a class lies in the embedding: the share of its digits whose nearest one is of the same
     class, and the class that most of the others lie beside."""
@@ -45,21 +31,22 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class Embedding:
-    """The t-SNE embedding of the last hidden layer, as many digits of it as have room: (label, column,
-    row) of those that are `correct` and of those that are `misclassified`."""
+    """The t-SNE embedding of the last hidden layer, as many digits of it as have room: the label, column
+    and row of each, and whether it is misclassified."""
 
     width: int
     height: int
     square: tuple[int, int]
-    count: int
-    correct: list[tuple[int, int, int]]
-    misclassified: list[tuple[int, int, int]]
+    digits: list[tuple[int, int, int, bool]]
     neighbours: list[Neighbours]
 
 
 @dataclass(frozen=True)
 class Context:
-    disputed: list[Disputed]
+    """`disputed` are the rows whose networks predict different labels, by their place among the judged ones."""
+
+    disputed: dict[int, str]
+    disputed_right: int
     bins: list[Bin]
     calibration_error: float
     reliability: Markup
@@ -73,9 +60,10 @@ def context(study: Study, bundle: Bundle) -> Context:
     judged = study.evaluation
     bins, calibration_error = reliability(judged)
     curve = coverage(judged, np.linspace(0.5, 1, CURVE_POINTS).tolist())
+    places = np.searchsorted(judged.rows, list(study.disputed))
     return Context(
-        disputed=[Disputed(row, int(judged.truth[place]), int(judged.predicted[place]), votes(counts))
-                  for row, counts in study.disputed.items() for place in [np.searchsorted(judged.rows, row)]],
+        disputed=dict(zip(places.tolist(), map(votes, study.disputed.values()))),
+        disputed_right=int(np.sum(judged.truth[places] == judged.predicted[places])),
         bins=bins, calibration_error=calibration_error,
         reliability=study.drawings.svg(
             charts.reliability, "reliability", "Reliability diagram: accuracy against confidence; they differ "
@@ -105,10 +93,8 @@ def _embedding(study: Study) -> Embedding | None:
     shown = {}  # so that no digit covers another: where several would, a misclassified one is written
     for index in np.argsort(~wrong, kind="stable").tolist():
         shown.setdefault(squares[index], index)
-    correct, misclassified = ([(int(labels[index]), *square) for square, index in shown.items()
-                               if wrong[index] == is_wrong] for is_wrong in (False, True))
-    return Embedding(WIDTH, height, SQUARE, len(rows), correct, misclassified,
-                     _neighbours(labels, points.astype(np.float64)))
+    digits = [(int(labels[index]), *square, bool(wrong[index])) for square, index in shown.items()]
+    return Embedding(WIDTH, height, SQUARE, digits, _neighbours(labels, points.astype(np.float64)))
 
 
 def _neighbours(labels: np.ndarray, points: np.ndarray) -> list[Neighbours]:

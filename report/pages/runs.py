@@ -29,7 +29,6 @@ class Context:
     rows: list[RunRow]
     best: RunRow
     chart: Markup
-    compared: int
 
 
 def context(study: Study, bundle: Bundle) -> Context:
@@ -42,17 +41,16 @@ def context(study: Study, bundle: Bundle) -> Context:
             f"training time; {best.summary.run.record.id} is best, at "
             f"{formats.percent(best.summary.judged.accuracy)}. The table below has the numbers.",
             [each.seconds for each in compared], [each.judged.accuracy for each in compared],
-            [each.run.record.id for each in compared].index(study.record.id)),
-        len(compared))
+            [each.run.record.id for each in compared].index(study.record.id)))
 
 
 def _row(run: Run, study: Study) -> RunRow | None:
     shown = run.record.id == study.record.id
     try:
-        summary = summarise(run)
-        devices = dict.fromkeys(member.record.device.description for member in run.members if member.record.device)
+        summary, devices = summarise(run), [member.record.device for member in run.members]
     except RunError:  # another run that is damaged leaves this one its site
         return None
     same_data = run.record.data.fingerprint == study.data.fingerprint
     paired = compare(summary.judged, study.evaluation) if same_data and not shown else None
-    return RunRow(summary, shown, shown or paired is not None, paired, list(devices))
+    return RunRow(summary, shown, shown or paired is not None, paired,
+                  list(dict.fromkeys(device.description for device in devices if device)))

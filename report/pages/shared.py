@@ -83,27 +83,25 @@ def digit(bundle: Bundle, path: str, row: int, label: int, pixels: np.ndarray) -
 
 def misclassified_digits(study: Study, bundle: Bundle, most: int | None = None) -> list[MisclassifiedDigit]:
     """The misclassified digits, or `most` of them, the most confident first."""
-    return [_misclassified_digit(study, bundle, position) for position in study.evaluation.misclassified[:most]]
-
-
-def _misclassified_digit(study: Study, bundle: Bundle, position: int) -> MisclassifiedDigit:
-    judged = study.evaluation
-    row, true, predicted = (int(array[position]) for array in (judged.rows, judged.truth, judged.predicted))
-    confidence = float(judged.confidence[position])
-    alt = (f"Row {row}: a handwritten {true}, predicted to be {predicted} "
-           f"with a probability of {formats.percent(confidence, 1)}")
-    return MisclassifiedDigit(
-        row, true, predicted, confidence,
-        picture(bundle, f"images/misclassified/row-{row}.png", study.misclassified_image(row), alt),
-        judged.probabilities[position].tolist(), votes(study.disputed[row]) if row in study.disputed else "")
+    judged, found = study.evaluation, []
+    for place in judged.misclassified[:most]:
+        row, true, predicted = (int(array[place]) for array in (judged.rows, judged.truth, judged.predicted))
+        confidence = float(judged.confidence[place])
+        shown = picture(bundle, f"images/misclassified/row-{row}.png", study.misclassified_image(row),
+                        f"Row {row}: a handwritten {true}, predicted to be {predicted} with a probability of "
+                        f"{formats.percent(confidence, 1)}")
+        found.append(MisclassifiedDigit(
+            row, true, predicted, confidence, shown, judged.probabilities[place].tolist(),
+            votes(study.disputed[row]) if row in study.disputed else ""))
+    return found
 
 
 def votes(counts: np.ndarray) -> str:
     """How many networks predicted each label: "2 networks say 9, 1 says 4"."""
-    said = sorted(((count, label) for label, count in enumerate(counts.tolist()) if count), key=lambda each: -each[0])
+    said = [label for label in np.argsort(-counts, kind="stable") if counts[label]]
     return ", ".join(
         f"{count if place else formats.plural(count, 'network')} {'says' if count == 1 else 'say'} {label}"
-        for place, (count, label) in enumerate(said))
+        for place, (count, label) in enumerate(zip(counts[said], said)))
 
 
 def shares(labels: np.ndarray) -> list[Share]:
@@ -119,11 +117,10 @@ def submission_download(study: Study, bundle: Bundle) -> Download:
 def downloads(bundle: Bundle, name: str, about: str, columns: dict[str, Sequence]) -> list[Download]:
     """Adds a table for the reader to take away: as CSV for spreadsheets, and as JSON, a list a column,
     for programs. Its cells are numbers and plain names, so that nothing needs quotes."""
-    rows = [columns, *zip(*columns.values(), strict=True)]
-    lists = [f"{json.dumps(key)}: {json.dumps(list(cells), separators=(',', ':'))}" for key, cells in columns.items()]
-    csv, as_json = "".join(",".join(map(str, row)) + "\n" for row in rows), "{\n" + ",\n".join(lists) + "\n}\n"
-    return [_download(bundle, f"{name}.{kind}", content.encode(), about)
-            for kind, content in (("csv", csv), ("json", as_json))]
+    lines = [",".join(map(str, row)) for row in (columns, *zip(*columns.values(), strict=True))]
+    lists = [f'"{key}": {json.dumps(list(cells), separators=(",", ":"))}' for key, cells in columns.items()]
+    return [_download(bundle, f"{name}.csv", ("\n".join(lines) + "\n").encode(), about),
+            _download(bundle, f"{name}.json", ("{\n" + ",\n".join(lists) + "\n}\n").encode(), about)]
 
 
 def _download(bundle: Bundle, name: str, content: bytes, about: str) -> Download:

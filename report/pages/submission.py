@@ -26,7 +26,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Context:
-    """`furthest` is the digit whose share among the predicted labels differs most from that among the labelled."""
+    """`furthest` is the digit whose shares among the predicted and the given labels differ most."""
 
     download: Download
     lines: list[str]
@@ -43,8 +43,9 @@ def context(study: Study, bundle: Bundle) -> Context:
     header, *rows = [line.split(",") for line in lines]
     predicted = shares(np.array([int(row[-1]) for row in rows if row[-1] in map(str, CLASSES)], int))
     labelled = shares(study.run.data.train_labels)
+    checks = _checks(header, rows, study.data.test_rows)
     return Context(
-        submission_download(study, bundle), lines, _checks(header, rows, study.data.test_rows), predicted, labelled,
+        submission_download(study, bundle), lines, checks, predicted, labelled,
         study.drawings.svg(
             charts.shares, "predicted", "Bar chart: the share of each digit among the predicted labels of the "
             "test rows and the labels of the labelled rows; the table beside it has the numbers.",

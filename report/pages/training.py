@@ -16,16 +16,16 @@ from report.text import formats
 @dataclass(frozen=True)
 class Stage:
     """The fit or the refit: its learning curves and the figures of every epoch, both the mean over the
-    networks. `seconds` is for all networks together, `images_a_second` for one. `seen` is how many of
-    the validation rows were learned from before."""
+    networks. `seconds` is for all networks together, `images_a_second` for one. Of each network: how many
+    `rows` it learned from, on how many it was validated, and how many of these it had `seen` before."""
 
     anchor: str
     epochs: list[Epoch]
     best: Epoch
     seconds: float
-    rows: str
-    validation_rows: str
-    seen: str
+    rows: list[int]
+    validation_rows: list[int]
+    seen: list[int]
     images_a_second: float
     loss: Markup
     accuracy: Markup
@@ -33,21 +33,11 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Network:
-    """One of several networks, and how good it is by itself."""
-
-    member: Member
-    judged: Evaluation
-    best: Epoch
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Context:
-    """`networks` where there is more than one."""
+    """`networks`, where there are several: each and how good it is by itself."""
 
     stages: list[Stage]
-    networks: list[Network]
+    networks: list[tuple[Member, Evaluation]]
     downloads: list[Download]
 
 
@@ -56,8 +46,7 @@ def context(study: Study, bundle: Bundle) -> Context:
     lines = [(member.record.name, epoch) for member in members for epoch in member.history]
     return Context(
         [_stage(study, stage) for stage in (FIT, REFIT) if study.mean_epochs(stage)],
-        [Network(member, evaluate_member(study.run, member), best_epoch(member.epochs(FIT)),
-                 sum(epoch.seconds for epoch in member.history)) for member in members if len(members) > 1],
+        [(member, evaluate_member(study.run, member)) for member in members if len(members) > 1],
         downloads(bundle, "history", "every epoch of every network", {
             "network": [name for name, _ in lines],
             **{field: [getattr(epoch, field) for _, epoch in lines] for field in Epoch.model_fields}}))
@@ -82,11 +71,10 @@ def _stage(study: Study, stage: str) -> Stage:
                     best.epoch, measure == "acc")
 
     return Stage(
-        stage, epochs, best, study.seconds(stage), formats.span(rows), formats.span(validation),
-        formats.span(seen), images / study.seconds(stage),
-        curves("loss", f"Line chart of the loss over {len(epochs)} epochs{mean}; the validation loss is lowest, "
-                       f"{best.val_loss:.4f}, in epoch {best.epoch}."),
-        curves("acc", f"Line chart of the accuracy over {len(epochs)} epochs{mean}; the validation accuracy ends "
-                      f"at {formats.percent(last.val_acc)}."),
-        draw(charts.learning_rate, f"{stage}-rate", f"Line chart of the learning rate: {max(rates):.2g} at most, "
-             f"{rates[-1]:.2g} at the end.", rates) if len(set(rates)) > 1 else None)
+        stage, epochs, best, study.seconds(stage), rows, validation, seen, images / study.seconds(stage),
+        curves("loss", f"Line chart of the loss over {len(epochs)} epochs{mean}; the validation loss is "
+                       f"lowest, {best.val_loss:.4f}, in epoch {best.epoch}."),
+        curves("acc", f"Line chart of the accuracy over {len(epochs)} epochs{mean}; the validation accuracy "
+                      f"ends at {formats.percent(last.val_acc)}."),
+        draw(charts.learning_rate, f"{stage}-rate", f"Line chart of the learning rate: {max(rates):.2g} at "
+             f"most, {rates[-1]:.2g} at the end.", rates) if len(set(rates)) > 1 else None)

@@ -10,29 +10,8 @@ from report.text import promise
 from report.text.formats import decimal, duration, number, percent, plural, span
 
 
-def _score(study: Study) -> tuple[float, float]:
-    return study.promise.expected.interval_of_score(study.data.test_rows)
-
-
-def _most_confused(study: Study) -> str:
-    for most in study.evaluation.confusions:
-        return f"{most.true} predicted to be {most.predicted} ({plural(most.count, 'time')})"
-    return "none"
-
-
-def _hardest(study: Study) -> str:
-    found = [(score.recall, score.label) for score in study.evaluation.classes if score.recall is not None]
-    return str(min(found)[1])
-
-
-def _confident_errors(study: Study) -> str:
-    judged = study.evaluation
-    return plural(int(np.sum(judged.confidence[judged.misclassified] > 0.9)), "digit")
-
-
-def _refit_accuracy(study: Study) -> str:
-    epochs = study.mean_epochs(REFIT)
-    return percent(epochs[-1].val_acc) if epochs else "none"
+def _score(study: Study, end: int) -> str:
+    return percent(study.promise.expected.interval_of_score(study.data.test_rows)[end])
 
 
 # By name: what it is, and the text of it. `python -m report notes --names` lists them.
@@ -53,21 +32,28 @@ FACTS: dict[str, tuple[str, Callable[[Study], str]]] = {
     "errors": ("misclassified validation rows", lambda study: number(study.evaluation.errors)),
     "misclassified": ('the same with its noun: "1 misclassified digit", "22 misclassified digits"',
                       lambda study: plural(study.evaluation.errors, "misclassified digit")),
-    "low": ("lower end of the accuracy's 95% interval (Wilson)", lambda study: percent(study.evaluation.interval[0])),
-    "high": ("upper end of the accuracy's 95% interval (Wilson)", lambda study: percent(study.evaluation.interval[1])),
+    "low": ("lower end of the accuracy's 95% interval (Wilson)",
+            lambda study: percent(study.evaluation.interval[0])),
+    "high": ("upper end of the accuracy's 95% interval (Wilson)",
+             lambda study: percent(study.evaluation.interval[1])),
     "promise": ("which networks were judged and which made the submission", promise.relation),
     "refit_verdict": ("what the refit did to the network, empty without one", promise.refit_verdict),
     "expected_score": ("where the submission's score is expected", promise.expected_score),
     "expected": ("the accuracy that comes nearest to the submission's score",
                  lambda study: percent(study.promise.expected.accuracy)),
-    "expected_low": ("lower end of the submission's expected score (95%)", lambda study: percent(_score(study)[0])),
-    "expected_high": ("upper end of the submission's expected score (95%)", lambda study: percent(_score(study)[1])),
-    "most_confused": ('the most frequent confusion: "4 predicted to be 9 (3 times)"', _most_confused),
-    "hardest": ("the digit with the lowest recall", _hardest),
-    "confident_errors": ('misclassified with a confidence above 90%: "3 digits"', _confident_errors),
+    "expected_low": ("lower end of the submission's expected score (95%)", lambda study: _score(study, 0)),
+    "expected_high": ("upper end of the submission's expected score (95%)", lambda study: _score(study, 1)),
+    "most_confused": ('the most frequent confusion: "4 predicted to be 9 (3 times)"', lambda study: next(
+        (f"{most.true} predicted to be {most.predicted} ({plural(most.count, 'time')})"
+         for most in study.evaluation.confusions), "none")),
+    "hardest": ("the digit with the lowest recall", lambda study: str(min(
+        (score.recall, score.label) for score in study.evaluation.classes if score.recall is not None)[1])),
+    "confident_errors": ('misclassified with a confidence above 90%: "3 digits"', lambda study: plural(
+        int(np.sum(study.evaluation.confidence[study.evaluation.misclassified] > 0.9)), "digit")),
     "layers": ("layers of the network", lambda study: number(len(study.layers))),
     "parameters": ("parameters of the network", lambda study: number(study.total("parameters"))),
-    "trainable_parameters": ("those that training changes", lambda study: number(study.total("trainable_parameters"))),
+    "trainable_parameters": ("those that training changes",
+                             lambda study: number(study.total("trainable_parameters"))),
     "largest_layer": ("the layer with the most parameters", lambda study: study.largest.name),
     "largest_share": ("its share of all parameters",
                       lambda study: percent(study.largest.parameters / study.total("parameters"), 0)),
@@ -80,7 +66,8 @@ FACTS: dict[str, tuple[str, Callable[[Study], str]]] = {
     "best_epoch": ("epoch of the fit with the lowest validation loss", lambda study: str(study.best_epoch.epoch)),
     "best_loss": ("its validation loss", lambda study: decimal(study.best_epoch.val_loss)),
     "best_accuracy": ("its validation accuracy", lambda study: percent(study.best_epoch.val_acc)),
-    "refit_accuracy": ("validation accuracy at the end of the refit: no estimate", _refit_accuracy),
+    "refit_accuracy": ("validation accuracy at the end of the refit: no estimate", lambda study: next(
+        (percent(last.val_acc) for last in study.mean_epochs(REFIT)[-1:]), "none")),
     "time": ("time of all epochs", lambda study: duration(study.seconds())),
     "fit_time": ("time of the fit's epochs", lambda study: duration(study.seconds(FIT))),
     "refit_time": ("time of the refit's epochs", lambda study: duration(study.seconds(REFIT))),

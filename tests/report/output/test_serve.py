@@ -78,7 +78,7 @@ def test_a_link_that_leads_outside_is_not_followed(made_run, tmp_path):
 
 def test_a_taken_port_is_one_message(made_site):
     with server(made_site, "127.0.0.1", 0) as first:
-        with pytest.raises(ReportError, match="Choose another with --port"):
+        with pytest.raises(ReportError, match="Address already in use. Choose another with --port"):
             server(made_site, "127.0.0.1", first.server_address[1])
 
 
