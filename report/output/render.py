@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from urllib.parse import quote
+from xml.sax.saxutils import escape
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
@@ -35,10 +36,20 @@ def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -
             site=settings, pages=pages, study=studied, page=page,
             note=notes.render(page.key, known, notes_folder), **vars(context)))
         bundle.add(page.card, cards.card(studied, settings.title, page.title))
+    if settings.base_url:
+        _add_for_crawlers(bundle, settings.base_url.rstrip("/"), [page.path for page in pages])
     refuse_dead_links(bundle.files, settings.base_url)
     bundle.write(output, {"run": run.record.fingerprint, **sources.fingerprints(notes_folder, settings)})
     studied.drawings.forget_unused()
     return studied
+
+
+def _add_for_crawlers(bundle: Bundle, base_url: str, paths: list[str]) -> None:
+    """What search engines ask for, where it is known at which address they do."""
+    addresses = "".join(f"<url><loc>{escape(f'{base_url}/{quote(path)}')}</loc></url>\n" for path in paths)
+    bundle.add("sitemap.xml", '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns='
+               f'"http://www.sitemaps.org/schemas/sitemap/0.9">\n{addresses}</urlset>\n')
+    bundle.add("robots.txt", f"User-agent: *\nAllow: /\nSitemap: {base_url}/sitemap.xml\n")
 
 
 def environment() -> Environment:

@@ -111,7 +111,7 @@ def shares(labels: np.ndarray) -> list[Share]:
 
 def submission_download(study: Study, bundle: Bundle) -> Download:
     """The submission, added to the site by the first page that links to it."""
-    return _download(bundle, "submission.csv", study.run.submitted, "the labels predicted for Kaggle’s test set")
+    return download(bundle, "submission.csv", study.run.submitted, "the labels predicted for Kaggle’s test set")
 
 
 def downloads(bundle: Bundle, name: str, about: str, columns: dict[str, Sequence]) -> list[Download]:
@@ -119,10 +119,11 @@ def downloads(bundle: Bundle, name: str, about: str, columns: dict[str, Sequence
     for programs. Its cells are numbers and plain names, so that nothing needs quotes."""
     lines = [",".join(map(str, row)) for row in (columns, *zip(*columns.values(), strict=True))]
     lists = [f'"{key}": {json.dumps(list(cells), separators=(",", ":"))}' for key, cells in columns.items()]
-    return [_download(bundle, f"{name}.csv", ("\n".join(lines) + "\n").encode(), about),
-            _download(bundle, f"{name}.json", ("{\n" + ",\n".join(lists) + "\n}\n").encode(), about)]
+    return [download(bundle, f"{name}.csv", ("\n".join(lines) + "\n").encode(), about),
+            download(bundle, f"{name}.json", ("{\n" + ",\n".join(lists) + "\n}\n").encode(), about)]
 
 
-def _download(bundle: Bundle, name: str, content: bytes, about: str) -> Download:
+def download(bundle: Bundle, name: str, content: bytes, about: str) -> Download:
+    """A file for the reader to take away, added to the site by the first page that links to it."""
     path = bundle.add(f"downloads/{name}", content)
     return Download(path, name, len(content), hashlib.sha256(content).hexdigest(), about)

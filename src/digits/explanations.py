@@ -12,7 +12,7 @@ from digits.run import Explanations
 MAX_EXPLAINED, NEAREST = 64, 5  # the most confident mistakes; a network that learned nothing has thousands
 COVER, STRIDE = 6, 2  # pixels: the side of the square that covers, and how far it moves
 PAPER = 0
-PLACES = range(1 - COVER // 2, 28 - COVER // 2, STRIDE)  # its first row or column: the middle of a cover is that of two pixels
+PLACES = range(1 - COVER // 2, 28 - COVER // 2, STRIDE)  # of its first row: its middle is that of two pixels
 
 
 def hidden_activations(model, images: np.ndarray, batch_size: int) -> np.ndarray:

@@ -14,7 +14,7 @@ the CSVs nor keras, and so that a run from a stranger can be read without execut
         member.json         its seed, device, times; its status              -> Member.record
         rows.npz            the rows it learned from and was judged on       -> Member.rows
         model.json          the layers, with what each does and costs        -> Member.layers
-        architecture.json   Keras's own description of the network
+        architecture.json   Keras's own description of the network           -> Member.architecture
         history.csv         one line an epoch                                -> Member.history
         weights.npz         one array a weight, as they are at the end       -> Member.weights
         predictions.npz     probabilities, with the ids of their rows        -> Member.predictions
@@ -446,6 +446,20 @@ class Member:
                     raise ValueError(f"{name} is {found.dtype} {found.shape} or not finite")
             return arrays
 
+    @property
+    def weights_file(self) -> bytes:
+        """The file of the weights as it is, once its arrays are known to be sound."""
+        self.weights
+        return read_bytes(self.folder / "weights.npz")
+
+    @cached_property
+    def architecture(self) -> bytes:
+        with _reading(self.folder / "architecture.json") as path:
+            content = read_bytes(path)
+            if not isinstance(json.loads(content), dict):
+                raise ValueError("it describes no network")
+            return content
+
     @cached_property
     def activations(self) -> Activations:
         with _reading(self.folder / "activations.npz") as path:
@@ -469,7 +483,7 @@ class Member:
     def read(self) -> None:
         """Reads all of it. Raises RunError also where its parts do not fit each other."""
         for part in ("record", "rows", "layers", "history", "predictions", "weights", "activations",
-                     "explanations"):
+                     "explanations", "architecture"):
             getattr(self, part)
         if self.record.status == FINISHED and self.record.device is None:
             raise RunError(f"{self.folder / 'member.json'}: damaged (finished without a device)")

@@ -13,8 +13,8 @@ from digits.files import atomic_write
 from digits.handwriting import handwriting
 from digits.recipe import Recipe
 from digits.run import (FINISHED, FIT, AugmentationPreview, DataFacts, DataPreview, DeviceFacts, Epoch, Explanations,
-                        LabelIssues, Layer, MemberRecord, MemberRows, Misclassified, Predictions, Run, RunRecord, write_history,
-                        write_record)
+                        LabelIssues, Layer, MemberRecord, MemberRows, Misclassified, Predictions, Run, RunRecord,
+                        write_history, write_record)
 from digits.submission import to_csv
 
 

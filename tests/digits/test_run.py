@@ -34,6 +34,7 @@ READERS = {
     MEMBER + "weights.npz": lambda folder: Run(folder).members[0].weights,
     MEMBER + "predictions.npz": lambda folder: Run(folder).members[0].predictions,
     MEMBER + "explanations.npz": lambda folder: Run(folder).members[0].explanations,
+    MEMBER + "architecture.json": lambda folder: Run(folder).members[0].architecture,
     "label_issues.npz": lambda folder: Run(folder).label_issues,
     "handwriting.npz": lambda folder: Run(folder).handwriting,
     MEMBER + "activations.npz": lambda folder: Run(folder).members[0].activations}

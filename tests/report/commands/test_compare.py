@@ -11,7 +11,8 @@ from report.commands.compare import table
 
 def test_each_recipe_is_compared_with_the_one_before_it(made_run):
     earlier = Run(made_run.folder.with_name("kaggle-earlier"))
-    heads, _, first, second = (line.split(" | ") for line in table([("Notebook", earlier), ("Best", made_run)]).splitlines())
+    lines = table([("Notebook", earlier), ("Best", made_run)]).splitlines()
+    heads, _, first, second = (line.split(" | ") for line in lines)
     assert len(heads) == len(first) == len(second)
     assert first[2:4] == ["", ""] and first[1].endswith("%")
     assert float(second[2]) > 0 and second[3].endswith(", noise")

@@ -70,7 +70,7 @@ def test_nothing_hostile_runs_on_any_page(browser, site):
                     .filter(name => name.startsWith('on')),
                 strangers: all.map(one => one.localName).filter(name =>
                     ['iframe', 'object', 'embed', 'base'].includes(name)),
-                scripts: [...document.scripts].map(one => one.src.split('/').pop()),
+                scripts: [...document.scripts].filter(one => !one.type).map(one => one.src.split('/').pop()),
                 links: [...document.links].map(one => one.protocol)
                     .filter(name => !['file:', 'https:'].includes(name)),
             };

@@ -49,7 +49,8 @@ def test_the_site_has_every_page_and_download(made_site):
         "404.html", "favicon.svg", "style.css", "site.js", ".nojekyll", "build.json", "downloads",
         "images"}
     assert {path.name for path in (made_site / "downloads").iterdir()} == {
-        "submission.csv", *(f"{name}.{kind}" for name in TABLES for kind in ("csv", "json"))}
+        "submission.csv", "architecture.json", "metrics.json", "model-card.md", "weights.npz",
+        *(f"{name}.{kind}" for name in TABLES for kind in ("csv", "json"))}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -71,7 +72,8 @@ def test_every_page_keeps_the_strict_policy(read_page, name):
     policy = page.find(".//meta[@http-equiv='Content-Security-Policy']").get("content")
     assert "default-src 'none'" in policy and "unsafe" not in policy
     for element in page.iter():
-        assert element.tag != "style" and (element.tag != "script" or element.get("src") == "site.js")
+        assert element.tag != "style"
+        assert element.tag != "script" or element.get("src") == "site.js" or element.get("type") == "application/ld+json"
         assert not [name for name in element.attrib if name == "style" or name.startswith("on")]
 
 
@@ -253,7 +255,7 @@ def test_hostile_text_is_shown_and_never_obeyed(make_run, tmp_path):
     site = rendered(run, tmp_path / "site", title=hostile, author=hostile, description=hostile)
     for path in site.glob("*.html"):
         page = read_html(path)
-        assert [script.get("src") for script in page.findall(".//script")] == ["site.js"]
+        assert [script.get("src") for script in page.findall(".//script") if not script.get("type")] == ["site.js"]
         assert not [image for image in page.findall(".//img") if image.get("src") == "x"]
         assert hostile in page.find(".//title").text
 

@@ -60,7 +60,8 @@ def test_suspected_labels_come_with_what_accuracy_would_be_without_them(make_run
 
 def test_a_site_without_suspected_labels_says_so(make_run, tmp_path):
     render(make_run(misclassified=[]), tmp_path / "site", Path("no-notes"), SiteSettings())
-    assert "None: cleanlab suspects no label of the 60 judged digits." in (tmp_path / "site" / "labels.html").read_text()
+    page = (tmp_path / "site" / "labels.html").read_text()
+    assert "None: cleanlab suspects no label of the 60 judged digits." in page
 
 
 def test_parts_by_a_trait_hold_every_judged_digit_once(make_run):
