@@ -108,6 +108,18 @@ def coverage(axes, classified: list[float], accuracy: list[float]) -> None:
 
 
 @_chart
+def trait(axes, what: str, values: list[float], accuracy: list[float], low: list[float], high: list[float]) -> None:
+    """The accuracy on parts of the digits against a trait of theirs, with its 95% intervals."""
+    axes.figure.set_figheight(2.6)
+    axes.vlines(values, low, high, color=ACCENT, linewidth=1.6)
+    axes.plot(values, accuracy, color=MUTED, linewidth=1)
+    _point(axes, values, accuracy, "accuracy")
+    axes.margins(x=0.08, y=0.15)
+    axes.set_xlabel(what)
+    _percent_up(axes)
+
+
+@_chart
 def runs(axes, seconds: list[float], accuracy: list[float], shown: int) -> None:
     """Accuracy of several runs against their training time; the one that the site shows stands out."""
     axes.plot([time / 60 for time in seconds], accuracy, "o", color=MUTED, markersize=5, label="a run")

@@ -18,6 +18,12 @@ def digit(pixels: np.ndarray) -> bytes:
     return _coloured(np.broadcast_to(INK, (*pixels.shape, 3)), pixels)
 
 
+def digits(pixels: np.ndarray) -> bytes:
+    """Several images, uint8 (n, h, w), in one row."""
+    page = sheet(pixels, len(pixels))
+    return _coloured(np.broadcast_to(INK, (*page.shape, 3)), page)
+
+
 def sheet(images: np.ndarray, columns: int) -> np.ndarray:
     """Images (n, h, w) laid out row by row in one array, with a gap of zeros between them."""
     count, height, width = images.shape
@@ -50,6 +56,17 @@ def weights(filters: np.ndarray, columns: int) -> bytes:
     """Filters (n, h, w): positive weights in blue, negative ones in red, zero see-through."""
     page = sheet(filters / (np.abs(filters).max() or 1), columns)
     return _coloured(np.where(page[..., None] > 0, POSITIVE, NEGATIVE), (np.abs(page) * 255).round())
+
+
+def support(pixels: np.ndarray, maps: np.ndarray) -> bytes:
+    """A digit, uint8 (h, w), in grey, beside itself once for each of `maps` (n, h, w) in -1..1: blue lies on
+    what speaks for a label, red on what speaks against it."""
+    grey, colour = sheet(np.repeat(pixels[None], len(maps), 0), len(maps)) / 510, sheet(maps, len(maps))
+    strength = np.abs(colour)
+    alpha = strength + grey * (1 - strength)
+    mixed = (np.where(colour[..., None] > 0, POSITIVE, NEGATIVE) * strength[..., None]
+             + 128 * (grey * (1 - strength))[..., None]) / np.maximum(alpha, 1e-6)[..., None]
+    return _coloured(mixed.round(), (alpha * 255).round())
 
 
 def png(image: Image.Image, **options) -> bytes:

@@ -5,8 +5,8 @@ sees the `study`, the settings of the `site`, its `page`, all `pages`, and the p
 from dataclasses import dataclass
 from types import ModuleType
 
-from report.pages import (activations, augmentation, data, misclassified, model, not_found, overview,
-                          reproduce, results, runs, submission, training)
+from report.pages import (activations, augmentation, data, handwriting, labels, misclassified, model,
+                          not_found, overview, reproduce, results, runs, submission, training)
 from report.pages.study import Study
 
 
@@ -51,6 +51,10 @@ PAGES: tuple[Plan, ...] = (
     Plan("Misclassified", "What it gets wrong",
          "Every misclassified validation digit, with its true and predicted label and all probabilities.",
          misclassified),
+    Plan("Labels", "What to look at again",
+         "Labels that are likely wrong, digits unlike all others, and near-duplicates.", labels),
+    Plan("Handwriting", "Where it is weak",
+         "Accuracy by the thickness, slant, size and centring of the digits, with examples.", handwriting),
     Plan("Activations", "What the layers see",
          "The activations of every layer of the network for a few digits.", activations),
     Plan("Submission", "The submission",

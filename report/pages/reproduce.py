@@ -59,7 +59,7 @@ def _flat(table: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
 def _differences(recipe: Recipe, named: Recipe) -> dict:
     """What report.toml must say for the named recipe to be this one. The time budget has planned the
     epochs and is not planned with again."""
-    changes = _other_values(recipe.model_dump(exclude={"name", "time_budget"}), named.model_dump())
+    changes = _other_values(recipe.model_dump(exclude={"name", "time_budget", "epoch_seconds"}), named.model_dump())
     if "epochs" in changes and named.refit.epochs:  # else the refit would keep its proportion to the fit
         changes["refit"] = {"epochs": recipe.refit.epochs, **changes.get("refit", {})}
     return changes

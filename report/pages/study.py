@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from digits.evaluation import evaluate, promise
-from digits.run import CLASSES, FIT, DeviceFacts, Epoch, Layer, Run, RunError, finished_runs
+from digits.run import CLASSES, FIT, DeviceFacts, Epoch, Explanations, Layer, Run, RunError, finished_runs
 from report.figures.drawing_cache import DrawingCache
 
 
@@ -76,6 +76,11 @@ class Study:
             predictions = member.predictions
             np.add.at(votes, (predictions.validation_rows, predictions.validation.argmax(axis=1)), 1)
         return {int(row): votes[row] for row in np.flatnonzero((votes > 0).sum(axis=1) > 1)}
+
+    def explanation(self, row: int) -> tuple[Explanations, int] | None:
+        """What the first network that explains this row says, and its place there."""
+        return next(((each, int(place)) for each in (member.explanations for member in self.members)
+                     for place in np.flatnonzero(each.rows == row)), None)
 
     def misclassified_image(self, row: int) -> np.ndarray:
         return self.run.misclassified.images[np.searchsorted(self.run.misclassified.rows, row)]

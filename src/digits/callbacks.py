@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Callable
 
 import keras.backend as K
 import numpy as np
@@ -19,20 +20,22 @@ from plaidkeras.state import state
 # Accuracy is judged from the third epoch on, if enough rows were seen to tell it from luck.
 JUDGED_EPOCH, JUDGED_ROWS = 3, 100
 
+Planned = Callable[[], int]  # how many epochs a stage has, as far as is known now
+
 
 class LearningRate(Callback):
     """Sets the learning rate before each batch, as the schedule has it."""
 
-    def __init__(self, schedule: Schedule, peak: float, epochs: int, batches: int):
+    def __init__(self, schedule: Schedule, peak: float, planned: Planned, batches: int):
         super().__init__()
-        self.schedule, self.peak, self.batches, self.total = schedule, peak, batches, epochs * batches
-        self.epoch, self.rate = 0, None
+        self.schedule, self.peak, self.planned, self.batches = schedule, peak, planned, batches
+        self.rate = None
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
+        self.step, self.total = epoch * self.batches, self.planned() * self.batches
 
     def on_batch_begin(self, batch, logs=None):
-        rate = learning_rate(self.schedule, self.peak, self.epoch * self.batches + batch, self.total)
+        rate = learning_rate(self.schedule, self.peak, self.step + batch, self.total)
         if rate != self.rate:
             K.set_value(self.model.optimizer.lr, rate)
         self.rate = rate
@@ -65,16 +68,16 @@ class EpochOfBatches(Callback):
 class ProgressOfBatches(Callback):
     """Writes how far the training is after each batch, and stops it where the loss is no number."""
 
-    def __init__(self, writer: ProgressWriter, stage: str, epochs: int, batches: int):
+    def __init__(self, writer: ProgressWriter, stage: str, planned: Planned, batches: int):
         super().__init__()
-        self.writer = writer
-        self.progress = Progress(stage=stage, epoch=1, epochs=epochs, batch=0, batches=batches)
+        self.writer, self.planned = writer, planned
+        self.progress = Progress(stage=stage, epoch=1, epochs=planned(), batch=0, batches=batches)
 
     def on_train_begin(self, logs=None):
         self.writer.write(self.progress.model_copy(update={"stage": "compile"}))
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.progress = self.progress.model_copy(update={"epoch": epoch + 1})
+        self.progress = self.progress.model_copy(update={"epoch": epoch + 1, "epochs": self.planned()})
         self.sums = np.zeros(2)
 
     def on_batch_end(self, batch, logs=None):
@@ -153,13 +156,13 @@ def exceeds_chance(accuracy: float, labels: np.ndarray) -> bool:
 class Average(Callback):
     """Adds up the weights after each of the last epochs."""
 
-    def __init__(self, first: int):
-        """first: the first epoch of the average, counted from 0."""
+    def __init__(self, first: Callable[[], int]):
+        """first: gives the first epoch of the average, counted from 0."""
         super().__init__()
         self.first, self.sums, self.count = first, [], 0
 
     def on_epoch_end(self, epoch, logs=None):
-        if epoch >= self.first:
+        if epoch >= self.first():
             weights = [array.astype(np.float64) for array in self.model.get_weights()]
             self.sums = [before + now for before, now in zip(self.sums, weights)] or weights
             self.count += 1
@@ -181,6 +184,17 @@ class SaveCheckpoint(Callback):
         checkpoint.save(self.folder, Checkpoint(
             len(self.history), state(self.model.train_function), self.average.count, self.average.sums,
             self.warnings))
+
+
+class StopAfterLast(Callback):
+    """Ends the training after the last of the planned epochs."""
+
+    def __init__(self, planned: Planned):
+        super().__init__()
+        self.planned = planned
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch + 1 >= self.planned()
 
 
 def score(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

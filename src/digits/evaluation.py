@@ -39,7 +39,8 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Bin:
-    """The digits predicted with a confidence above `low` and up to `high`, and how many were right."""
+    """The digits with a confidence, or another measure, from `low` to `high`: their mean confidence, and how
+    many were right."""
 
     low: float
     high: float
@@ -220,18 +221,28 @@ def predictive(right: int, count: int, others: int) -> tuple[float, float]:
     return float(low / others), float(high / others)
 
 
+def by_quantile(judged: Evaluation, values: np.ndarray, parts: int = 5) -> list[Bin]:
+    """The judged rows in `parts` groups of about one size by a measure (n,) of theirs; fewer where many
+    rows have the same value. `low` and `high` of a group are its least and its greatest value."""
+    inner = np.unique(np.quantile(values, np.linspace(0, 1, parts + 1)[1:-1]))
+    place = np.digitize(values, inner, right=True)
+    return [_bin(judged, place == number, float(values[place == number].min()), float(values[place == number].max()))
+            for number in np.unique(place)]
+
+
 def reliability(judged: Evaluation) -> tuple[list[Bin], float]:
     """Bins of like confidence, and the expected calibration error: the mean distance between
     confidence and accuracy, over all digits."""
     inner = np.linspace(0, 1, BINS + 1)[1:-1]
     place = np.digitize(judged.confidence, inner, right=True)
-    right = judged.predicted == judged.truth
-    bins = [Bin(number / BINS, (number + 1) / BINS, int(chosen.sum()),
-                float(judged.confidence[chosen].mean()), float(right[chosen].mean()),
-                wilson(int(right[chosen].sum()), int(chosen.sum())))
-            for number in range(BINS) for chosen in [place == number] if chosen.any()]
+    bins = [_bin(judged, place == number, number / BINS, (number + 1) / BINS) for number in np.unique(place)]
     error = sum(one.count * abs(one.accuracy - one.confidence) for one in bins) / judged.count
     return bins, error
+
+
+def _bin(judged: Evaluation, chosen: np.ndarray, low: float, high: float) -> Bin:
+    count, right = int(chosen.sum()), int((judged.predicted == judged.truth)[chosen].sum())
+    return Bin(low, high, count, float(judged.confidence[chosen].mean()), right / count, wilson(right, count))
 
 
 def coverage(judged: Evaluation, shares=COVERAGES) -> list[Coverage]:

@@ -5,6 +5,7 @@ from. Keras is imported at once: call plaidkeras.install() before this module is
 """
 
 import time
+from functools import partial
 from pathlib import Path
 
 import keras.backend as K
@@ -15,10 +16,11 @@ from digits import callbacks, checkpoint, networks
 from digits.arrays import read_arrays, write_arrays, write_group
 from digits.augmentation import views
 from digits.batches import TrainingBatches, count_batches, filled_batches, network_input
+from digits.explanations import explain, hidden_activations
 from digits.files import atomic_write
 from digits.inspection import activations, tsne_embedding
 from digits.progress import Progress, ProgressWriter
-from digits.recipe import Recipe
+from digits.recipe import MAX_EPOCHS, Recipe
 from digits.run import FIT, REFIT, Epoch, Member, MemberRows, Predictions, write_record
 from plaidkeras.state import restore
 
@@ -43,9 +45,12 @@ def train(folder: Path, dataset: Path, recipe: Recipe, seed: int, insist: bool,
     training = Training(folder, model, images, labels, rows, recipe, seed, len(test_images), insist, warnings)
     if not training.has_begun_refit:
         training.fit()
+        validation = training.predict(images[rows.validation])
+        hidden = hidden_activations(model, images[rows.validation], recipe.batch_size)
+        write_group(folder / "explanations.npz", explain(
+            model, images, labels, rows.training, rows.validation, validation, hidden, recipe.batch_size))
         write_arrays(folder / checkpoint.AFTER_FIT, {
-            "validation": training.predict(images[rows.validation]),
-            **tsne_embedding(model, images, rows.validation)})
+            "validation": validation, **tsne_embedding(hidden, rows.validation)})
     after_fit = read_arrays(folder / checkpoint.AFTER_FIT)
     submitted_rows, submitted = rows.validation, after_fit["validation"]
     if recipe.refit.epochs:
@@ -75,21 +80,27 @@ class Training:
         self.rows, self.recipe, self.seed = rows, recipe, seed
         self.insist, self.warnings = insist, warnings
         self.history: list[Epoch] = []
-        self.average = callbacks.Average(recipe.epochs - recipe.averaged_epochs)
+        self.average = callbacks.Average(
+            lambda: self.planned(FIT) - recipe.averaged_epochs(self.planned(FIT)))
         model._make_train_function()
         self._go_on_from_checkpoint()
         self.progress = ProgressWriter(folder, *self._batches_left(test_rows))
 
     def fit(self) -> None:
         """The epochs that are left; then the network has the average of the last ones, if any."""
-        self._train(FIT, self.recipe.epochs, self.rows.training, self.rows.validation)
+        self._train(FIT, self.rows.training, self.rows.validation)
         if self.average.count:
             self.model.set_weights(self.average.mean)
             self._recompute_batch_statistics()
 
     def refit(self) -> None:
         """The same weights, and the optimizer as the fit left it, on the rows of the refit."""
-        self._train(REFIT, self.recipe.refit.epochs, self.rows.refit_training, self.rows.refit_validation)
+        self._train(REFIT, self.rows.refit_training, self.rows.refit_validation)
+
+    def planned(self, stage: str) -> int:
+        """How many epochs a stage has, as far as is known after those that are finished."""
+        epochs = self.recipe.epochs if stage == FIT else self.recipe.refit.epochs
+        return self.recipe.planned_epochs(epochs, [each.seconds for each in self.history if each.stage == stage])
 
     @property
     def has_begun_refit(self) -> bool:
@@ -108,21 +119,24 @@ class Training:
         return {stage: round(sum(epoch.seconds for epoch in self.history if epoch.stage == stage), 3)
                 for stage in stages}
 
-    def _train(self, stage: str, epochs: int, rows: np.ndarray, validation_rows: np.ndarray) -> None:
-        batches = self._batches(stage, rows)
+    def _train(self, stage: str, rows: np.ndarray, validation_rows: np.ndarray) -> None:
+        if self._finished(stage) >= self.planned(stage):
+            return
+        batches, planned = self._batches(stage, rows), partial(self.planned, stage)
         images, labels = self.images[validation_rows], self.labels[validation_rows]
         steps = [
             callbacks.EpochOfBatches(batches),
-            callbacks.LearningRate(self.recipe.schedule, self.recipe.optimizer.learning_rate, epochs, len(batches)),
-            callbacks.ProgressOfBatches(self.progress, stage, epochs, len(batches)),
+            callbacks.LearningRate(self.recipe.schedule, self.recipe.optimizer.learning_rate, planned, len(batches)),
+            callbacks.ProgressOfBatches(self.progress, stage, planned, len(batches)),
             callbacks.Validate(self._predict, images, labels, stage),
             callbacks.History(self.history, stage),
             callbacks.ExpectMoreThanChance(self.history, self.labels[rows], labels, self.insist, self.warnings),
             *([self.average] if stage == FIT else []),
-            callbacks.SaveCheckpoint(self.folder, self.history, self.average, self.warnings)]
+            callbacks.SaveCheckpoint(self.folder, self.history, self.average, self.warnings),
+            callbacks.StopAfterLast(planned)]
         try:
             # workers=0: in this thread and in order, so that each batch belongs to its epoch
-            self.model.fit_generator(batches, epochs=epochs, initial_epoch=self._finished(stage),
+            self.model.fit_generator(batches, epochs=MAX_EPOCHS, initial_epoch=self._finished(stage),
                                      callbacks=steps, shuffle=False, workers=0, verbose=0)
         except callbacks.TrainingFault as fault:
             if not (self.insist and self.history):
@@ -171,7 +185,7 @@ class Training:
         def batches(rows: int) -> int:
             return count_batches(rows, recipe.batch_size)
         recipe, rows, views = self.recipe, self.rows, self.recipe.test_time_augmentation
-        fit, refit = recipe.epochs - self._finished(FIT), recipe.refit.epochs - self._finished(REFIT)
+        fit, refit = (self.planned(stage) - self._finished(stage) for stage in (FIT, REFIT))
         return (fit * batches(len(rows.training)) + refit * batches(len(rows.refit_training)),
                 (fit + views) * batches(len(rows.validation)) + views * batches(test_rows)
                 + refit * batches(len(rows.refit_validation)))

@@ -2,27 +2,23 @@
 
 import numpy as np
 
-from digits.batches import filled_batches, network_input
+from digits.batches import network_input
 from digits.run import CLASSES, Activations
 
-BATCH_SIZE = 128
 MAX_EMBEDDED = 5_000  # t-SNE takes half a minute for these
 NOTEBOOKS_DIGIT = 10  # the notebook looked at X_train[10]
 WITHOUT_ACTIVATIONS = "Dropout", "Flatten"  # at prediction these pass on what they are given
 
 
-def tsne_embedding(model, images: np.ndarray, validation_rows: np.ndarray) -> dict[str, np.ndarray]:
+def tsne_embedding(hidden: np.ndarray, validation_rows: np.ndarray) -> dict[str, np.ndarray]:
     """tsne_rows (k,) and tsne_embedding float32 (k, 2) of the first validation rows: rows near each
-    other are alike to the last layer before the softmax. Fewer than four make no embedding."""
-    from keras.models import Model
+    other are alike to the last layer before the softmax, `hidden` (n, units). Fewer than four make no
+    embedding."""
     from sklearn.manifold import TSNE
 
-    rows = validation_rows[:MAX_EMBEDDED]
+    rows, values = validation_rows[:MAX_EMBEDDED], hidden[:MAX_EMBEDDED]
     if len(rows) < 4:
         return {"tsne_rows": np.empty(0, int), "tsne_embedding": np.empty((0, 2), np.float32)}
-    hidden = Model(model.input, model.layers[-2].output)
-    values = np.concatenate([hidden.predict_on_batch(network_input(images[batch]))
-                             for batch in filled_batches(rows, BATCH_SIZE)])[:len(rows)]
     # Its perplexity, the number of neighbours that a point is held to, must stay below the rows.
     # Where all rows are alike there are no principal components, and scikit-learn would crash.
     init = "pca" if np.ptp(values, axis=0).any() else "random"

@@ -4,6 +4,7 @@ Each part is a frozen record whose fields can be set in report.toml, under [reci
 """
 
 import math
+import statistics
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -94,7 +95,8 @@ class Recipe(Record):
     rows; the mean of their probabilities is submitted. `averaged_fraction` of the epochs, the
     last ones, have their weights averaged, and the batch statistics computed anew for the
     average. `test_time_augmentation` averages predictions over that many views of an image.
-    `time_budget` in seconds: the epochs were planned to fill it.
+    `time_budget` in seconds: epochs and seeds were planned to fill it, an epoch to take
+    `epoch_seconds`; their number then follows the time that they take.
     """
 
     name: Name
@@ -112,11 +114,25 @@ class Recipe(Record):
     averaged_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
     test_time_augmentation: Annotated[int, Field(ge=1, le=9)] = 1
     time_budget: Annotated[float, Field(ge=0, le=10 ** 7)] = 0.0
+    epoch_seconds: Annotated[float, Field(ge=0, le=10 ** 7)] = 0.0
 
-    @property
-    def averaged_epochs(self) -> int:
-        """How many epochs at the end of the fit have their weights averaged; 0 for none."""
-        return math.ceil(self.epochs * self.averaged_fraction)
+    def averaged_epochs(self, epochs: int) -> int:
+        """How many at the end of a fit of so many epochs have their weights averaged; 0 for none."""
+        return math.ceil(epochs * self.averaged_fraction)
+
+    def planned_epochs(self, epochs: int, done: list[float]) -> int:
+        """How many epochs a stage has, planned to have `epochs`, after those that took `done` seconds.
+
+        With a time budget the number follows the speed, which changes where others use the machine
+        too, until the average of the weights begins. The first epoch does not count: it compiles.
+        """
+        planned = epochs
+        for count in range(2, len(done) + 1 if self.epoch_seconds else 0):
+            if count > planned - self.averaged_epochs(planned):
+                break
+            left = (epochs - 1) * self.epoch_seconds - sum(done[1:count])
+            planned = count + max(0, round(left / statistics.fmean(done[1:count][-5:])))
+        return planned
 
     def changed(self, changes: dict) -> "Recipe":
         """This recipe with other numbers, nested as in report.toml. Raises RecipeError.

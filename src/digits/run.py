@@ -7,6 +7,8 @@ the CSVs nor keras, and so that a run from a stranger can be read without execut
     data.npz            what the report shows of the data                    -> Run.data
     augmentation.npz    images beside their augmented variations             -> Run.augmentation
     misclassified.npz   the validation images that were misclassified        -> Run.misclassified
+    label_issues.npz    suspected label errors, untypical digits, near-duplicates -> Run.label_issues
+    handwriting.npz     how the judged digits are written                    -> Run.handwriting
     submission.csv      ImageId,Label                                        -> Run.submission
     members/<name>/     one network, trained from one seed on one set of rows -> Run.members
         member.json         its seed, device, times; its status              -> Member.record
@@ -17,6 +19,7 @@ the CSVs nor keras, and so that a run from a stranger can be read without execut
         weights.npz         one array a weight, as they are at the end       -> Member.weights
         predictions.npz     probabilities, with the ids of their rows        -> Member.predictions
         activations.npz     the activations of a few digits                  -> Member.activations
+        explanations.npz    why digits were misclassified                    -> Member.explanations
 
 Most runs have one member; `--folds` and `--seeds` make more. Rows are counted from 0 in the order
 of train.csv. Types, shapes and ranges are stated here and nowhere else.
@@ -45,7 +48,7 @@ from digits.recipe import Recipe
 from digits.records import (MAX_ENTRIES, Count, Fraction, Loss, Name, Record, Seconds, Seed, Text,
                             complete, explain, printable)
 
-SCHEMA = 2
+SCHEMA = 3
 TRAINING, FINISHED, FAILED = "training", "finished", "failed"
 FIT, REFIT = "fit", "refit"
 CLASSES = range(10)
@@ -89,7 +92,7 @@ class DeviceFacts(Record):
 class RunRecord(Record):
     """The contents of run.json. `members` are the names of their folders, in order."""
 
-    schema_version: Literal[2] = SCHEMA
+    schema_version: Literal[3] = SCHEMA
     id: Name
     status: Status
     fingerprint: Text
@@ -195,6 +198,34 @@ class Misclassified:
 
 
 @dataclass(frozen=True)
+class LabelIssues:
+    """Suspected label errors among the judged rows, the most likely first, `suspected_count` in all, with
+    cleanlab's label quality (0..1, low is suspect); the least typical digits, with their typicality (0..1);
+    and pairs of nearly the same digit: a judged row and a row that its judge learned from."""
+
+    suspected_rows: np.ndarray = array("suspected", kind="i", high="train")
+    suspected_images: np.ndarray = array("suspected", 28, 28, kind="u1")
+    label_quality: np.ndarray = array("suspected", kind="f", high=1)
+    suspected_count: np.ndarray = array(1, kind="i", high=MAX_ROWS)
+    untypical_rows: np.ndarray = array("untypical", kind="i", high="train")
+    untypical_images: np.ndarray = array("untypical", 28, 28, kind="u1")
+    typicality: np.ndarray = array("untypical", kind="f", high=1)
+    alike_rows: np.ndarray = array("alike", 2, kind="i", high="train")
+    alike_images: np.ndarray = array("alike", 2, 28, 28, kind="u1")
+
+
+@dataclass(frozen=True)
+class Handwriting:
+    """The traits of the judged digits, as digits.handwriting measures them, in the order of its TRAITS;
+    and of each trait the `examples` that have least of it, then those that have most."""
+
+    rows: np.ndarray = array("judged", kind="i", high="train")
+    traits: np.ndarray = array("judged", 4, kind="f", low=-180, high=180)
+    extreme_rows: np.ndarray = array(4, 2, "examples", kind="i", high="train")
+    extreme_images: np.ndarray = array(4, 2, "examples", 28, 28, kind="u1")
+
+
+@dataclass(frozen=True)
 class MemberRows:
     """Rows of train.csv that a member learned from and was judged on, in its fit and its refit.
     Without a refit, the last two are empty."""
@@ -228,6 +259,24 @@ class Predictions:
     test: np.ndarray = array("test", 10, kind="f", high=1.001)
     tsne_rows: np.ndarray = array("tsne", kind="i", high="train")
     tsne_embedding: np.ndarray = array("tsne", 2, kind="f", low=-1e6, high=1e6)
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """What a member's last hidden layer, after the fit, says of its validation rows: how typical each is
+    (0..1, cleanlab's), and the nearest training row with its cosine distance. And of the most confident
+    misclassified `rows` the nearest training rows, nearest first, and what happens when a part is covered:
+    `occlusion[:, 0]` is the probability of the true label, `[:, 1]` that of the predicted one, by the place
+    of the cover from top to bottom and left to right."""
+
+    validation_rows: np.ndarray = array("validation", kind="i", high="train")
+    typicality: np.ndarray = array("validation", kind="f", high=1)
+    nearest_rows: np.ndarray = array("validation", kind="i", high="train")
+    nearest_distances: np.ndarray = array("validation", kind="f")
+    rows: np.ndarray = array("explained", kind="i", high="train")
+    neighbour_rows: np.ndarray = array("explained", "neighbours", kind="i", high="train")
+    neighbour_images: np.ndarray = array("explained", "neighbours", 28, 28, kind="u1")
+    occlusion: np.ndarray = array("explained", 2, "places", "places", kind="f", high=1.001)
 
 
 @dataclass(frozen=True)
@@ -280,6 +329,14 @@ class Run:
     def misclassified(self) -> Misclassified:
         return self._group(Misclassified, "misclassified.npz")
 
+    @cached_property
+    def label_issues(self) -> LabelIssues:
+        return self._group(LabelIssues, "label_issues.npz")
+
+    @cached_property
+    def handwriting(self) -> Handwriting:
+        return self._group(Handwriting, "handwriting.npz")
+
     @property
     def submission(self) -> Path:
         return self.folder / "submission.csv"
@@ -298,7 +355,7 @@ class Run:
 
     def read(self) -> None:
         """Reads all of it, so that what is damaged is known before anything is made of it."""
-        for part in ("data", "augmentation", "misclassified", "submitted"):
+        for part in ("data", "augmentation", "misclassified", "label_issues", "handwriting", "submitted"):
             getattr(self, part)
         if self.record.status == FINISHED and self.record.finished is None:
             raise RunError(f"{self.folder / 'run.json'}: damaged (finished without a time)")
@@ -369,6 +426,16 @@ class Member:
             return found
 
     @cached_property
+    def explanations(self) -> Explanations:
+        with _reading(self.folder / "explanations.npz") as path:
+            found = read_group(Explanations, path, self._sizes)
+            if not np.array_equal(found.validation_rows, self.rows.validation):
+                raise ValueError("its validation rows are not those of rows.npz")
+            if not np.isin(found.rows, found.validation_rows).all():
+                raise ValueError("its rows are not among the validation rows")
+            return found
+
+    @cached_property
     def weights(self) -> dict[str, np.ndarray]:
         """float32 arrays by name ("conv1/kernel"), in the order of Keras's get_weights()."""
         with _reading(self.folder / "weights.npz") as path:
@@ -401,7 +468,8 @@ class Member:
 
     def read(self) -> None:
         """Reads all of it. Raises RunError also where its parts do not fit each other."""
-        for part in ("record", "rows", "layers", "history", "predictions", "weights", "activations"):
+        for part in ("record", "rows", "layers", "history", "predictions", "weights", "activations",
+                     "explanations"):
             getattr(self, part)
         if self.record.status == FINISHED and self.record.device is None:
             raise RunError(f"{self.folder / 'member.json'}: damaged (finished without a device)")

@@ -1,103 +1,109 @@
-"""How many epochs fit into a time budget, from the speed measured on the device at hand.
+"""How many epochs, of how many networks, fill a time budget: planned from the speed measured in the first
+seconds, and kept to as the training goes on."""
 
-`python -m digits.time_budget RECIPE_AS_JSON [DEVICE]` measures, in a process of its own.
-"""
-
-import json
 import math
-import subprocess
-import sys
+import statistics
+import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Callable
 
+import numpy as np
+
+from digits import data
 from digits.recipe import Recipe, RecipeError
+from digits.run import Member, MemberRows
+from digits.splits import MemberPlan
 
-BATCHES_TIMED = 24
-INSPECTION_SECONDS, TSNE_SECONDS_A_ROW, TSNE_ROWS = 3.0, 0.004, 5_000
+TRAINED, VALIDATED, PREDICTED = 32, 4, 8  # batches that the speed is measured on
+TSNE_SECONDS_A_ROW, TSNE_ROWS = 0.004, 5_000
+MAX_SEEDS = 100
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds: from the start of a process to its first trained batch, and for each batch."""
+    """Seconds: of a batch that is trained or predicted, and of what a network takes besides."""
 
-    start: float
     train: float
     predict: float
+    rest: float
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Seconds are for one member; `in_turn` is how many members follow each other."""
+    """`recipe` has the planned epochs and seeds; `epoch_seconds` has the refit's share in it; `in_turn` is
+    how many networks follow one another, `other_seconds` what each takes besides its epochs."""
 
-    epochs: int
+    recipe: Recipe
     epoch_seconds: float
     other_seconds: float
     in_turn: int
 
     @property
     def seconds(self) -> float:
-        return self.in_turn * (self.epochs * self.epoch_seconds + self.other_seconds)
+        return self.in_turn * (self.recipe.epochs * self.epoch_seconds + self.other_seconds)
+
+    def __str__(self) -> str:
+        networks = f", {self.in_turn} networks in turn" if self.in_turn > 1 else ""
+        return (f"Plan for {self.recipe.time_budget:.0f} s: {self.recipe.epochs} epochs of {self.epoch_seconds:.1f} s "
+                f"and {self.other_seconds:.0f} s for all else{networks}; {self.seconds:.0f} s in all")
 
 
-def plan_epochs(recipe: Recipe, speed: Speed, rows: tuple[int, int, int], members: int, jobs: int) -> Plan:
-    """The most epochs that fit into `recipe.time_budget` seconds. rows: of a member's training
-    and validation, and of the test set. Raises RecipeError if not even one epoch fits."""
+def measure(dataset: data.Dataset, recipe: Recipe, plan: MemberPlan, at_once: int, runs: Path,
+            train_members: Callable[[Path, Path, Recipe, list[MemberPlan]], None]) -> Speed:
+    """The speed at which `train_members` trains `at_once` members: two epochs of a part of the rows."""
+    batch, empty = recipe.batch_size, np.empty(0, int)
+    kept = [plan.rows.training[:TRAINED * batch], plan.rows.validation[:VALIDATED * batch]]
+    places = np.split(np.arange(len(kept[0]) + len(kept[1])), [len(kept[0])])
+    part = replace(dataset, test_images=dataset.test_images[:PREDICTED * batch],
+                   **{name: getattr(dataset, name)[np.concatenate(kept)] for name in ("train_images", "train_labels")})
+    plans = [replace(plan, name=f"network-{number}", rows=MemberRows(*places, empty, empty))
+             for number in range(at_once)]
+    trained, validated, predicted = (math.ceil(len(each) / batch) for each in (*kept, part.test_images))
+
+    Path(runs).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".speed-", dir=runs) as folder:
+        started = time.perf_counter()
+        train_members(Path(folder), data.store(part, Path(folder)),
+                      recipe.changed({"epochs": 2, "refit": {"epochs": 0}}), plans)
+        seconds = time.perf_counter() - started
+        members = [Member(Path(folder) / "members" / each.name, {}) for each in plans]
+        epoch = statistics.fmean([member.history[-1].seconds for member in members])  # the first compiles
+        test = statistics.fmean([member.record.seconds["predict"] for member in members])
+    predict = test / (recipe.test_time_augmentation * predicted)
+    speed = Speed(max(epoch - validated * predict, epoch / 2) / trained, predict, 0.0)
+    known = 2 * epoch + _other_seconds(recipe, speed, trained, validated, predicted, len(kept[1]))
+    return replace(speed, rest=max(seconds - known, 0.0))
+
+
+def plan_training(recipe: Recipe, speed: Speed, rows: tuple[int, int, int], members: int, workers: int,
+                  seconds: float) -> Plan:
+    """As many epochs of all members as fill `seconds`; and more members, from other seeds, if each of
+    them can have all the epochs of the recipe. rows: of a member's training and validation, and of the
+    test set. Raises RecipeError if not even one epoch fits."""
     training, validation, test = (math.ceil(count / recipe.batch_size) for count in rows)
-    in_turn = math.ceil(members / jobs)
     epoch = training * speed.train + validation * speed.predict
-    views = recipe.test_time_augmentation
-    other = (speed.start + views * (validation + test) * speed.predict + INSPECTION_SECONDS
-             + TSNE_SECONDS_A_ROW * min(rows[1], TSNE_ROWS)
-             + (training * speed.train if recipe.averaged_fraction else 0))
-    refit = recipe.refit.epochs / recipe.epochs  # epochs of the refit for each of the fit
-    epoch *= 1 + refit
-    epochs = int((recipe.time_budget / in_turn - other) / epoch)
+    epoch_and_refit = epoch * (1 + recipe.refit.epochs / recipe.epochs)  # which keeps its proportion
+    other = _other_seconds(recipe, speed, training, validation, test, rows[1])
+    splits, seeds = members // recipe.seeds, recipe.seeds
+
+    def in_turn(seeds: int) -> int:
+        return math.ceil(splits * seeds / workers)
+
+    while members >= workers and seeds < MAX_SEEDS \
+            and in_turn(seeds + 1) * (recipe.epochs * epoch_and_refit + other) <= seconds:
+        seeds += 1
+    epochs = int((seconds / in_turn(seeds) - other) / epoch_and_refit)
     if epochs < 1:
-        raise RecipeError(f"the time budget of {recipe.time_budget:.0f} s is too small: one epoch for "
-                          f"each of {members} networks takes about {in_turn * (epoch + other):.0f} s; "
+        raise RecipeError(f"the time budget of {recipe.time_budget:.0f} s is too small: one epoch for each of "
+                          f"{members} networks takes about {in_turn(seeds) * (epoch_and_refit + other):.0f} s; "
                           f"give more time or fewer networks")
-    return Plan(epochs, epoch, other, in_turn)
+    planned = recipe.changed({"epochs": epochs, "seeds": seeds, "epoch_seconds": epoch})
+    return Plan(planned, epoch_and_refit, other, in_turn(seeds))
 
 
-def measure(recipe: Recipe, device: str | None) -> Speed:
-    """The speed of a recipe on a device. Raises RecipeError with what went wrong."""
-    command = [sys.executable, "-m", "digits.time_budget", recipe.model_dump_json(), *([device] if device else [])]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, errors="replace")
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise RecipeError(f"the speed cannot be measured: {last}; train without --time-budget")
-    return Speed(**json.loads(done.stdout.splitlines()[-1]))
-
-
-def main(recipe: Recipe, device: str | None, started: float) -> Speed:
-    import plaidkeras
-    plaidkeras.install(device)
-    import numpy as np
-
-    from digits import networks
-    from digits.batches import TrainingBatches
-
-    images = np.random.default_rng(0).integers(0, 256, (recipe.batch_size, 28, 28), np.uint8)
-    labels = (np.arange(recipe.batch_size) % 10).astype(np.uint8)
-    batches = TrainingBatches(images, labels, np.arange(len(labels)), recipe.batch_size, (0,), recipe.augmentation)
-    model = networks.compiled(recipe)
-    model.train_on_batch(*batches[0])
-    start = time.time() - started
-
-    def median_seconds(step) -> float:
-        times = []
-        for _ in range(BATCHES_TIMED):
-            before = time.perf_counter()
-            step()
-            times.append(time.perf_counter() - before)
-        return sorted(times)[len(times) // 2]
-
-    train = median_seconds(lambda: model.train_on_batch(*batches[0]))
-    model.predict_on_batch(batches[0][0])  # compiles
-    return Speed(start, train, median_seconds(lambda: model.predict_on_batch(batches[0][0])))
-
-
-if __name__ == "__main__":
-    measured = main(Recipe.model_validate_json(sys.argv[1]), (sys.argv[2:] or [None])[0], time.time())
-    print(json.dumps(vars(measured)))
+def _other_seconds(recipe: Recipe, speed: Speed, training: int, validation: int, test: int, rows: int) -> float:
+    """What a network takes besides its epochs; in batches, and validation rows."""
+    return (speed.rest + (training + recipe.test_time_augmentation * (validation + test)) * speed.predict
+            + TSNE_SECONDS_A_ROW * min(rows, TSNE_ROWS) + (training * speed.train if recipe.averaged_fraction else 0))

@@ -5,8 +5,10 @@ import json
 import platform
 import shutil
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Callable
@@ -16,7 +18,9 @@ import numpy as np
 from digits import checkpoint, data, evaluation, recipes, submission, time_budget
 from digits.arrays import write_group
 from digits.files import atomic_write
-from digits.member import is_finished, kill_children, locked, train_member
+from digits.handwriting import handwriting
+from digits.label_issues import label_issues
+from digits.member import is_finished, locked, train_member
 from digits.preview import preview, preview_augmentation
 from digits.progress import Progress, read_progress
 from digits.recipe import Recipe
@@ -72,7 +76,6 @@ def train(location: Path | None, chosen: str | Recipe | None, changes: dict, run
     recipe = chosen.changed(changes)
     fingerprint = _fingerprint(dataset.facts, recipe)
     folder = Path(runs) / f"{dataset.facts.source}-{fingerprint[:10]}"
-    plans = plan_members(dataset.train_labels, recipe)
 
     with locked(folder, folder.with_name(f".{folder.name}.lock"), 0, "another training of this run is going "
                 "on; wait for its end, or give this one another folder with --runs"):
@@ -80,13 +83,15 @@ def train(location: Path | None, chosen: str | Recipe | None, changes: dict, run
             report(f"Already trained with this data and recipe: {folder}")
             return Run(folder)
         unfinished = folder.with_name(f"{folder.name}.unfinished")
+        train_members = partial(_train_members, device=device, insist=insist, jobs=jobs, dask=dask)
         if recipe.time_budget:
-            recipe = _within_budget(recipe, dataset, plans, unfinished, fingerprint, device, jobs, report)
+            recipe = _within_budget(recipe, dataset, unfinished, fingerprint, train_members, jobs, dask, report)
+        plans = plan_members(dataset.train_labels, recipe)
         _prepare(unfinished, folder.name, dataset, recipe, plans, fingerprint, report)
         with marked_if_failed(unfinished / "run.json", lambda: Run(unfinished).record):
             stored = data.store(dataset, Path(runs))
             with _followed(unfinished, plans, report):
-                _train_members(unfinished, stored, recipe, plans, device, insist, jobs, dask)
+                train_members(unfinished, stored, recipe, plans)
             _finish(unfinished, dataset)
         _put_in_place(unfinished, folder)
     run = Run(folder)
@@ -97,10 +102,7 @@ def train(location: Path | None, chosen: str | Recipe | None, changes: dict, run
 
 
 def _fingerprint(facts: DataFacts, recipe: Recipe) -> str:
-    numbers = recipe.model_dump()
-    if recipe.time_budget:  # which decides the epochs, on each machine others
-        del numbers["epochs"]
-    parts = {"data": facts.fingerprint, "recipe": numbers, "code": CODE_VERSION}
+    parts = {"data": facts.fingerprint, "recipe": recipe.model_dump(), "code": CODE_VERSION}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -113,19 +115,24 @@ def _is(status: str | None, folder: Path, fingerprint: str) -> bool:
     return record.fingerprint == fingerprint and status in (None, record.status)
 
 
-def _within_budget(recipe: Recipe, dataset: data.Dataset, plans: list[MemberPlan], unfinished: Path,
-                   fingerprint: str, device: str | None, jobs: int, report: Report) -> Recipe:
-    """The recipe with as many epochs as fit into its time budget; an interrupted training keeps those
-    that were planned for it."""
+def _within_budget(recipe: Recipe, dataset: data.Dataset, unfinished: Path, fingerprint: str,
+                   train_members: Callable, jobs: int, dask: str | None, report: Report) -> Recipe:
+    """The recipe with as many epochs and seeds as fill its time budget; an interrupted training keeps
+    those that were planned for it."""
     if _is(None, unfinished, fingerprint):
         return Run(unfinished).record.recipe
-    rows = len(plans[0].rows.training), len(plans[0].rows.validation), len(dataset.test_images)
+    from digits.workers import workers_of
+
     report("Measuring the speed of this device")
-    plan = time_budget.plan_epochs(recipe, time_budget.measure(recipe, device), rows, len(plans), jobs)
-    members = f", {plan.in_turn} networks in turn" if plan.in_turn > 1 else ""
-    report(f"Plan for {recipe.time_budget:.0f} s: {plan.epochs} epochs of {plan.epoch_seconds:.1f} s and "
-           f"{plan.other_seconds:.0f} s for all else{members}; {plan.seconds:.0f} s in all")
-    return recipe.changed({"epochs": plan.epochs})
+    started, members = time.perf_counter(), plan_members(dataset.train_labels, recipe)
+    workers, rows = workers_of(jobs, dask), members[0].rows
+    speed = time_budget.measure(dataset, recipe, members[0], min(workers, len(members)), unfinished.parent,
+                                train_members)
+    plan = time_budget.plan_training(
+        recipe, speed, (len(rows.training), len(rows.validation), len(dataset.test_images)), len(members),
+        workers, recipe.time_budget - (time.perf_counter() - started))
+    report(str(plan))
+    return plan.recipe
 
 
 def _prepare(folder: Path, run_id: str, dataset: data.Dataset, recipe: Recipe, plans: list[MemberPlan],
@@ -152,7 +159,7 @@ def _prepare(folder: Path, run_id: str, dataset: data.Dataset, recipe: Recipe, p
         raise
 
 
-def _train_members(folder: Path, dataset: Path, recipe: Recipe, plans: list[MemberPlan],
+def _train_members(folder: Path, dataset: Path, recipe: Recipe, plans: list[MemberPlan], *,
                    device: str | None, insist: bool, jobs: int, dask: str | None) -> None:
     def options(plan):
         return {"dataset": dataset.resolve(), "recipe": recipe, "rows": plan.rows, "seed": plan.seed,
@@ -173,9 +180,16 @@ def _finish(folder: Path, dataset: data.Dataset) -> None:
     judged = evaluation.evaluate(run)
     rows = judged.rows[np.sort(judged.misclassified)]
     write_group(folder / "misclassified.npz", Misclassified(rows, dataset.train_images[rows]))
+    write_group(folder / "label_issues.npz", label_issues(run, judged, dataset.train_images))
+    write_group(folder / "handwriting.npz", handwriting(judged.rows, dataset.train_images))
     with atomic_write(folder / "submission.csv") as file:
         file.write(submission.to_csv(evaluation.submitted_probabilities(run)).encode())
-    write_record(folder / "run.json", run.record.model_copy(update={"status": FINISHED, "finished": now()}))
+    recipe = run.record.recipe
+    if recipe.time_budget:  # which decided how many epochs there were
+        fit, refit = (max(len(member.epochs(stage)) for member in run.members) for stage in (FIT, REFIT))
+        recipe = recipe.changed({"epochs": fit, "refit": {"epochs": refit}})
+    write_record(folder / "run.json", run.record.model_copy(update={
+        "status": FINISHED, "finished": now(), "recipe": recipe}))
 
 
 def _put_in_place(unfinished: Path, folder: Path) -> None:
@@ -209,9 +223,6 @@ def _followed(folder: Path, plans: list[MemberPlan], report: Report):
     thread.start()
     try:
         yield
-    except BaseException:
-        kill_children()
-        raise
     finally:
         ended.set()
         thread.join()

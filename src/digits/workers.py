@@ -4,7 +4,7 @@ import threading
 
 from joblib import Parallel, delayed
 
-from digits.member import TrainingError, train_member
+from digits.member import TrainingError, kill_children, train_member
 
 
 def train_at_once(members: list[dict], jobs: int, dask: str | None) -> None:
@@ -29,8 +29,19 @@ def train_at_once(members: list[dict], jobs: int, dask: str | None) -> None:
             failed.set()
             raise
 
-    # Threads: each only waits for the process that PlaidML runs in.
-    Parallel(n_jobs=jobs, prefer="threads")(delayed(train)(member) for member in members)
+    try:  # threads: each only waits for the process that PlaidML runs in
+        Parallel(n_jobs=jobs, prefer="threads")(delayed(train)(member) for member in members)
+    except BaseException:  # above all Ctrl-C, which only this thread hears
+        kill_children()
+        raise
+
+
+def workers_of(jobs: int, dask: str | None) -> int:
+    """How many members are trained at a time. Raises TrainingError if no cluster answers."""
+    if dask is None:
+        return jobs
+    with _cluster(dask) as client:
+        return max(1, sum(client.nthreads().values()))
 
 
 def _train_on_cluster(members: list[dict], address: str) -> None:

@@ -10,9 +10,10 @@ from digits import recipes, training
 from digits.arrays import write_arrays, write_group
 from digits.data import PIXELS
 from digits.files import atomic_write
+from digits.handwriting import handwriting
 from digits.recipe import Recipe
-from digits.run import (FINISHED, FIT, AugmentationPreview, DataFacts, DataPreview, DeviceFacts, Epoch, Layer,
-                        MemberRecord, MemberRows, Misclassified, Predictions, Run, RunRecord, write_history,
+from digits.run import (FINISHED, FIT, AugmentationPreview, DataFacts, DataPreview, DeviceFacts, Epoch, Explanations,
+                        LabelIssues, Layer, MemberRecord, MemberRows, Misclassified, Predictions, Run, RunRecord, write_history,
                         write_record)
 from digits.submission import to_csv
 
@@ -94,6 +95,10 @@ def make_run(folder: Path, labels: np.ndarray, members: list[MadeMember], recipe
         used=np.array([1]), limits=np.array([10.0, 0.1, 0.1, 0]), images=images[:8], augmented=images[:8],
         varied_rows=np.array([3, 4]), variations=np.zeros((2, 4, 28, 28), np.uint8)))
     write_group(folder / "misclassified.npz", Misclassified(np.array([1]), images[:1]))
+    write_group(folder / "handwriting.npz", handwriting(np.arange(len(labels)), images))
+    write_group(folder / "label_issues.npz", LabelIssues(
+        np.array([1]), images[:1], np.array([0.1], np.float32), np.array([1]), np.array([2]), images[:1],
+        np.array([0.3], np.float32), np.array([[1, 2]]), images[None, :2]))
     (folder / "submission.csv").write_text(to_csv(np.eye(10)[:test_rows]))
     for name, member in zip(names, members):
         _make_member(folder / "members" / name, member, labels, images, test_rows)
@@ -120,6 +125,10 @@ def _make_member(folder: Path, member: MadeMember, labels, images, test_rows: in
         member.submitted if given else member.validation, np.arange(test_rows),
         np.full((test_rows, 10), 0.1, np.float32) if member.test is None else member.test,
         rows, np.zeros((len(rows), 2), np.float32)))
+    count, nearest = len(rows), np.resize(np.setdiff1d(np.arange(len(labels)), rows), len(rows))
+    write_group(folder / "explanations.npz", Explanations(
+        rows, np.full(count, 0.5, np.float32), nearest, np.ones(count, np.float32), rows[:1], nearest[:1, None],
+        images[nearest[:1, None]], np.full((1, 2, 14, 14), 0.5, np.float32)))
     write_arrays(folder / "activations.npz", {
         "rows": np.array([4]), "labels": labels[4:5], "images": images[4:5],
         "conv1": np.ones((1, 26, 26, 2), np.float16), "dense1": np.ones((1, 10), np.float16)})

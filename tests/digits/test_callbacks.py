@@ -88,7 +88,7 @@ def test_the_average_is_the_mean_of_the_last_epochs_weights():
         def get_weights(self):
             return [np.full(3, self.epoch, np.float32), np.full((2, 2), -self.epoch, np.float32)]
 
-    average = Average(first=2)
+    average = Average(first=lambda: 2)
     average.model = Model()
     for average.model.epoch in range(5):
         average.on_epoch_end(average.model.epoch)

@@ -16,8 +16,9 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from keras.layers import Activation, BatchNormalization, Dense, Dropout, Flatten  # noqa: E402
 from keras.models import Model, Sequential  # noqa: E402
+from sklearn.metrics.pairwise import cosine_distances  # noqa: E402
 
-from digits import callbacks, checkpoint, fitting, networks, recipes  # noqa: E402
+from digits import callbacks, checkpoint, explanations, fitting, networks, recipes  # noqa: E402
 from digits.arrays import read_arrays, write_arrays, write_group  # noqa: E402
 from digits.augmentation import views  # noqa: E402
 from digits.batches import TrainingBatches, network_input  # noqa: E402
@@ -279,6 +280,38 @@ def test_the_embedding_has_a_place_for_every_validation_row(without_refit):
     np.testing.assert_array_equal(member.predictions.tsne_rows, member.rows.validation)
     assert np.isfinite(member.predictions.tsne_embedding).all()
     assert np.ptp(member.predictions.tsne_embedding, axis=0).min() > 0
+
+
+def test_each_misclassified_digit_is_explained_by_the_network_that_did_it(without_refit):
+    member, data = without_refit.place.member, read_arrays(without_refit.place.dataset)
+    found, rows = member.explanations, member.rows
+    predicted = member.predictions.validation.argmax(axis=1)
+    wrong = rows.validation[predicted != data["train_labels"][rows.validation]]
+    assert len(wrong) and set(found.rows) == set(wrong)
+    assert np.isin(found.neighbour_rows, rows.training).all() and found.neighbour_rows.shape[1] == 5
+    np.testing.assert_array_equal(found.neighbour_images, data["train_images"][found.neighbour_rows])
+
+    model = network_with(member.weights.values())
+    hidden = Model(model.input, model.layers[-2].output)
+    known, asked = (hidden.predict(network_input(data["train_images"][each]), batch_size=len(each))
+                    for each in (rows.training, rows.validation))
+    distances = cosine_distances(asked, known)
+    np.testing.assert_allclose(found.nearest_distances, distances.min(axis=1), rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(found.nearest_rows, rows.training[distances.argmin(axis=1)])
+
+
+def test_occlusion_is_what_the_network_says_of_a_covered_image(without_refit):
+    member, data = without_refit.place.member, read_arrays(without_refit.place.dataset)
+    found = member.explanations
+    model, row = network_with(member.weights.values()), found.rows[0]
+    place = list(explanations.PLACES).index(10)
+    image = data["train_images"][row].copy()
+    image[10:16, 10:16] = 0
+    [expected] = model.predict(network_input(image[None]), batch_size=1)
+    at = np.flatnonzero(member.rows.validation == row)
+    predicted = member.predictions.validation[at].argmax()
+    np.testing.assert_allclose(found.occlusion[0, :, place, place], expected[[data["train_labels"][row], predicted]],
+                               atol=1e-5)
 
 
 def test_progress_tells_the_time_left_to_the_last_batch(without_refit):

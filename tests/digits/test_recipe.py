@@ -16,7 +16,7 @@ def test_the_notebooks_numbers_are_the_notebooks():
         augmentation=Augmentation(rotation=0.0, zoom=0.0, shift=0.0, elastic=0.0),
         validation=Validation(fraction=0.10, folds=0, seed=42),
         refit=Refit(epochs=10, validation_fraction=0.20),
-        averaged_fraction=0.0, test_time_augmentation=1, time_budget=0.0)
+        averaged_fraction=0.0, test_time_augmentation=1, time_budget=0.0, epoch_seconds=0.0)
 
 
 def test_quick_keeps_the_notebooks_network_and_optimizer_and_does_without_a_refit():
@@ -24,7 +24,7 @@ def test_quick_keeps_the_notebooks_network_and_optimizer_and_does_without_a_refi
 
 
 def test_best_submits_the_network_that_was_judged():
-    assert BEST.refit.epochs == 0 and BEST.augmentation.is_used and BEST.averaged_epochs > 0
+    assert BEST.refit.epochs == 0 and BEST.augmentation.is_used and BEST.averaged_epochs(36) > 0
 
 
 def test_each_recipe_is_found_by_its_own_name():
@@ -119,4 +119,37 @@ def test_where_there_is_no_refit_more_epochs_bring_none():
 
 @pytest.mark.parametrize("epochs, fraction, averaged", [(36, 0.2, 8), (1, 0.2, 1), (6, 0.5, 3), (9, 0, 0)])
 def test_a_part_of_the_epochs_is_averaged_at_least_one_if_any(epochs, fraction, averaged):
-    assert BEST.changed({"epochs": epochs, "averaged_fraction": fraction}).averaged_epochs == averaged
+    assert BEST.changed({"averaged_fraction": fraction}).averaged_epochs(epochs) == averaged
+
+
+def planned(done, epochs=20, **changes):
+    return BEST.changed({"epoch_seconds": 30.0, **changes}).planned_epochs(epochs, done)
+
+
+def test_without_a_time_budget_the_epochs_stay_whatever_they_take():
+    assert planned([99.0] * 5, epoch_seconds=0.0) == 20
+
+
+def test_epochs_that_take_what_was_planned_stay_and_the_first_one_compiles():
+    assert {planned([45.0] + [30.0] * count) for count in range(20)} == {20}
+
+
+@pytest.mark.parametrize("seconds", [10.0, 20.0, 29.0, 33.0, 45.0, 100.0])
+@pytest.mark.parametrize("averaged", [0.0, 0.2])
+def test_slower_or_faster_epochs_change_their_number_so_that_all_take_the_planned_time(seconds, averaged):
+    done = [seconds]
+    while len(done) < planned(done, averaged_fraction=averaged):
+        done.append(seconds)
+    assert abs(sum(done[1:]) - 19 * 30.0) <= 0.75 * seconds
+
+
+def test_a_machine_that_is_slowed_down_half_way_keeps_nearly_to_the_plan():
+    done = [30.0]
+    while len(done) < planned(done):
+        done.append(30.0 if len(done) < 8 else 45.0)
+    assert len(done) == 16 and abs(sum(done) - 600) < 60
+
+
+def test_the_number_stays_once_the_average_has_begun_and_is_never_less_than_what_is_done():
+    assert planned([30.0] * 17 + [90.0] * 2) == planned([30.0] * 17) == 20
+    assert planned([30.0, 700.0], averaged_fraction=0.0) == 2

@@ -33,6 +33,9 @@ READERS = {
     MEMBER + "history.csv": lambda folder: Run(folder).members[0].history,
     MEMBER + "weights.npz": lambda folder: Run(folder).members[0].weights,
     MEMBER + "predictions.npz": lambda folder: Run(folder).members[0].predictions,
+    MEMBER + "explanations.npz": lambda folder: Run(folder).members[0].explanations,
+    "label_issues.npz": lambda folder: Run(folder).label_issues,
+    "handwriting.npz": lambda folder: Run(folder).handwriting,
     MEMBER + "activations.npz": lambda folder: Run(folder).members[0].activations}
 ARRAYS = [name for name in READERS if name.endswith(".npz")]
 FEW = [name for name in READERS if name != "submission.csv"]  # a short submission is for the site to judge
@@ -218,6 +221,11 @@ def change(folder, name, **arrays):
     (MEMBER + "predictions.npz", {"tsne_embedding": np.full((2, 2), np.inf)}, "tsne_embedding runs from inf"),
     (MEMBER + "weights.npz", {"conv1/bias": np.array([np.nan])}, "conv1/bias is float64 .* or not finite"),
     (MEMBER + "weights.npz", {"conv1/bias": np.array(["a"])}, "conv1/bias is <U1"),
+    (MEMBER + "explanations.npz", {"validation_rows": np.array([2, 7])}, "not those of rows.npz"),
+    (MEMBER + "explanations.npz", {"rows": np.array([3])}, "not among the validation rows"),
+    (MEMBER + "explanations.npz", {"occlusion": np.full((1, 2, 14, 13), 0.5)}, r"occlusion is float64 \(1, 2, 14, 13\)"),
+    ("label_issues.npz", {"label_quality": np.array([1.5])}, "label_quality runs from 1.5"),
+    ("handwriting.npz", {"traits": np.full((12, 4), np.nan)}, "traits runs from nan"),
     (MEMBER + "activations.npz", {"../up": np.zeros((1, 3), np.float16)}, "'../up'|../up"),
     (MEMBER + "activations.npz", {"conv1": np.zeros((2, 26, 26, 2), np.float16)}, "conv1 is float16"),
     (MEMBER + "activations.npz", {"labels": None}, "labels")])
@@ -248,7 +256,7 @@ def test_another_schema_is_refused_with_the_command_that_makes_a_new_run(folder,
     record["schema" if version == 1 else "schema_version"] = version
     (folder / RECORD).write_text(json.dumps(record))
     with pytest.raises(RunError, match=rf"run.json: written by another version of this program \(schema {version}, "
-                                       r"expected 2\). Train anew with: python -m report build"):
+                                       r"expected 3\). Train anew with: python -m report build"):
         Run(folder)
 
 

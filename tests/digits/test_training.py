@@ -40,10 +40,10 @@ def test_all_of_it_can_be_read(tiny):
 
 def test_a_run_is_files_in_this_order_and_nothing_that_training_needed_in_between(tiny):
     assert sorted(str(path.relative_to(tiny.run.folder)) for path in tiny.run.folder.rglob("*") if path.is_file()) == [
-        "augmentation.npz", "data.npz",
+        "augmentation.npz", "data.npz", "handwriting.npz", "label_issues.npz",
         *(f"members/seed-333/{name}" for name in (
-            "activations.npz", "architecture.json", "history.csv", "log.txt", "member.json", "model.json",
-            "predictions.npz", "rows.npz", "weights.npz")),
+            "activations.npz", "architecture.json", "explanations.npz", "history.csv", "log.txt", "member.json",
+            "model.json", "predictions.npz", "rows.npz", "weights.npz")),
         "misclassified.npz", "run.json", "submission.csv"]
 
 
@@ -221,8 +221,8 @@ def test_the_data_are_stored_once_for_all_recipes(tiny, runs, child_does):
 
 def test_a_run_that_an_older_version_wrote_is_trained_anew_not_filled_up(tiny, runs, child_does):
     path = runs / tiny.run.record.id / "run.json"
-    path.write_text(path.read_text().replace('"schema_version": 2', '"schema": 1'))
-    with pytest.raises(RunError, match="schema 1, expected 2\\). Train anew with: python -m report build"):
+    path.write_text(path.read_text().replace('"schema_version": 3', '"schema": 1'))
+    with pytest.raises(RunError, match="schema 1, expected 3\\). Train anew with: python -m report build"):
         latest(runs)
     child_does("exit 3")
     with pytest.raises(TrainingError):

@@ -8,9 +8,11 @@ from digits import recipes
 from digits.arrays import write_arrays, write_group
 from digits.evaluation import evaluate, submitted_probabilities
 from digits.files import atomic_write
+from digits.handwriting import handwriting
+from digits.label_issues import label_issues
 from digits.recipe import Recipe
 from digits.run import (FINISHED, FIT, REFIT, AugmentationPreview, DataFacts, DataPreview, DeviceFacts, Epoch,
-                        Layer, MemberRecord, MemberRows, Misclassified, Predictions, Run, RunRecord,
+                        Explanations, Layer, MemberRecord, MemberRows, Misclassified, Predictions, Run, RunRecord,
                         write_history, write_record)
 from digits.submission import to_csv
 
@@ -94,6 +96,8 @@ def write_run(folder: Path, misclassified=MISCLASSIFIED, source="kaggle", refit=
     judged = evaluate(run)
     wrong_rows = judged.rows[np.sort(judged.misclassified)]
     write_group(folder / "misclassified.npz", Misclassified(wrong_rows, images[wrong_rows]))
+    write_group(folder / "label_issues.npz", label_issues(run, judged, images))
+    write_group(folder / "handwriting.npz", handwriting(judged.rows, images))
     (folder / "submission.csv").write_text(to_csv(submitted_probabilities(run)))
     return run
 
@@ -158,10 +162,28 @@ def _write_member(folder: Path, record: MemberRecord, recipe: Recipe, labels, im
     write_group(folder / "predictions.npz", Predictions(
         validation, probabilities, submitted_rows, submitted, np.arange(TEST), _confident(test_labels),
         validation, places.astype(np.float32)))
+    write_group(folder / "explanations.npz", _explanations(labels, images, rows.training, validation, wrong))
     write_arrays(folder / "activations.npz", {
         "rows": np.array([10, 11]), "labels": labels[10:12], "images": images[10:12],
         **{name: np.maximum(random.normal(size=(2, *shape)), 0).astype(np.float16)
            if name != "dense2" else _confident(labels[10:12]) for name, shape in WATCHED.items()}})
+
+
+def _explanations(labels, images, training, validation, wrong) -> Explanations:
+    """Of real distances between the images; a cover lowers a probability by the ink that it hides."""
+    pixels = images.reshape(len(images), -1) / 255.0
+    distances = np.sqrt(((pixels[validation, None] - pixels[None, training]) ** 2).sum(axis=2))
+    order = distances.argsort(axis=1)
+    rows = np.array([row for row, _ in sorted(wrong, key=lambda each: -each[1][2])], int)
+    nearest = training[order[np.searchsorted(validation, rows)][:, :5]].reshape(-1, 5)
+    hidden = images[rows].reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)) / 255
+    told = {row: (probability, predicted) for row, (_, predicted, probability) in wrong}
+    occlusion = np.array([[(0.3 * (1 + ink)).clip(0, 1), told[row][0] * (1 - ink)] for row, ink in zip(rows, hidden)])
+    return Explanations(
+        validation_rows=validation, typicality=(1 / (1 + distances.min(axis=1))).astype(np.float32),
+        nearest_rows=training[order[:, 0]], nearest_distances=distances.min(axis=1).astype(np.float32),
+        rows=rows, neighbour_rows=nearest, neighbour_images=images[nearest],
+        occlusion=occlusion.reshape(-1, 2, 14, 14).astype(np.float32))
 
 
 def _history(stage: str, recipe: Recipe, seed: int) -> list[Epoch]:

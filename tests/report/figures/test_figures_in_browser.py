@@ -204,8 +204,8 @@ def test_the_faults_that_these_tests_look_for_are_found(page, broken, fault):
 
 HUES = "blue", "red", "grey", "gray", "green", "yellow", "orange", "purple"
 # Where a page names a hue, the test that looks whether it is there.
-LOOKED_AT = {("activations", "blue"), ("activations", "red"), ("model", "blue"), ("model", "grey"),
-             ("results", "red")}
+LOOKED_AT = {("activations", "blue"), ("activations", "red"), ("misclassified", "blue"), ("misclassified", "red"),
+             ("model", "blue"), ("model", "grey"), ("results", "red")}
 
 
 def test_every_colour_that_a_text_names_is_looked_at_by_a_test(read_page):
@@ -239,6 +239,18 @@ def test_positive_weights_of_a_filter_are_blue_and_negative_ones_red(visit, made
         seen = {hue_of(at(picture, number % 8 * 5 + x + 0.5, number // 8 * 5 + y + 0.5, 38, 18))
                 == ("blue" if kernel[y, x, number] > 0 else "red") for y, x, number in strong}
         assert seen == {True}, look
+
+
+def test_what_speaks_for_a_label_is_blue_and_what_speaks_against_it_red(visit, made_run):
+    page, found = visit("misclassified"), made_run.members[0].explanations
+    for look in each_look(page):
+        for row, covered in zip(found.rows, found.occlusion.astype(float)):
+            picture = picture_of(page.locator(f"#row-{row} .signed img"))
+            change = covered[:, :1, :1] - covered
+            for side, of_label in enumerate(change):
+                y, x = np.unravel_index(np.abs(of_label).argmax(), of_label.shape)
+                hue = hue_of(at(picture, side * 30 + 2 * x + 1, 2 * y + 1, 58, 28))
+                assert hue == ("blue" if of_label[y, x] > 0 else "red"), (look, row, side)
 
 
 def test_high_activations_are_bright_and_low_ones_dark(visit, made_run):

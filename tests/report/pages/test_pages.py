@@ -28,7 +28,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-TABLES = "history", "confusion", "predictions", "embedding"
+TABLES = "history", "confusion", "predictions", "embedding", "suspected-labels"
 
 
 def files_of(site: Path) -> dict:
@@ -44,7 +44,8 @@ def rendered(run, folder: Path, notes=Path("no-notes"), **settings) -> Path:
 def test_the_site_has_every_page_and_download(made_site):
     assert {path.name for path in made_site.iterdir()} == {
         "index.html", "data.html", "model.html", "training.html", "results.html", "misclassified.html",
-        "activations.html", "submission.html", "augmentation.html", "reproduce.html", "runs.html",
+        "labels.html", "handwriting.html", "activations.html", "submission.html", "augmentation.html",
+        "reproduce.html", "runs.html",
         "404.html", "favicon.svg", "style.css", "site.js", ".nojekyll", "build.json", "downloads",
         "images"}
     assert {path.name for path in (made_site / "downloads").iterdir()} == {
