@@ -29,13 +29,13 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Context:
-    """`explained` has an explanation by row of the most confident ones; `groups` the digits of each confusion,
-    by their true and their predicted label."""
+    """`groups` has the digits of each confusion, by their true and their predicted label; `explained` an
+    explanation by row of the most confident ones."""
 
     large: list[MisclassifiedDigit]
     small: list[MisclassifiedDigit]
-    explained: dict[int, Explanation]
     groups: dict[tuple[int, int], list[MisclassifiedDigit]]
+    explained: dict[int, Explanation]
 
 
 def context(study: Study, bundle: Bundle) -> Context:
@@ -44,7 +44,7 @@ def context(study: Study, bundle: Bundle) -> Context:
         groups.setdefault((digit.true, digit.predicted), []).append(digit)
     explained = {digit.row: explanation for digit in shown[:LARGE]
                  if (explanation := _explanation(study, bundle, digit))}
-    return Context(shown[:LARGE], shown[LARGE:], explained, groups)
+    return Context(shown[:LARGE], shown[LARGE:], groups, explained)
 
 
 def _explanation(study: Study, bundle: Bundle, digit: MisclassifiedDigit) -> Explanation | None:
