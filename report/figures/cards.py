@@ -18,7 +18,8 @@ def card(study: Study, site_title: str, page_title: str) -> bytes:
     wrong = [study.misclassified_image(row) for row in judged.rows[chosen]]
     labels = list(zip(judged.predicted[chosen].tolist(), judged.truth[chosen].tolist()))
     of_what = f"of {promised.count:,} unseen digits classified correctly{' (sample)' * study.sample}"
-    return study.drawings.png(_draw, np.array(wrong or study.run.data.first_images[:DIGITS]), labels, site_title, page_title,
+    digits = np.array(wrong or study.run.data.first_images[:DIGITS])
+    return study.drawings.png(_draw, digits, labels, site_title, page_title,
                               formats.percent(promised.accuracy), of_what)
 
 

@@ -108,8 +108,10 @@ def coverage(axes, classified: list[float], accuracy: list[float]) -> None:
 
 
 @_chart
-def trait(axes, what: str, values: list[float], accuracy: list[float], low: list[float], high: list[float]) -> None:
+def trait(axes, what: str, values: list[float], accuracy: list[float], low: list[float],
+          high: list[float]) -> None:
     """The accuracy on parts of the digits against a trait of theirs, with its 95% intervals."""
+    axes.figure.set_figheight(2.6)
     axes.vlines(values, low, high, color=ACCENT, linewidth=1.6)
     axes.plot(values, accuracy, color=MUTED, linewidth=1)
     _point(axes, values, accuracy, "accuracy")
