@@ -8,13 +8,12 @@ import csv
 import gzip
 import hashlib
 import io
-import itertools
 import lzma
 import os
 import re
 import zipfile
 import zlib
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO, Iterator
@@ -38,7 +37,7 @@ ROWS_AT_ONCE = 10_000  # a block of int64 before it becomes uint8: 63 MB
 
 # What a file may hold, so that a zip bomb or a file of something else ends in a message while
 # there is still memory. Kaggle's have 42,000 rows, 77 MB, and lines of 3,000 bytes.
-MAX_ROWS, MAX_BYTES, MAX_LINE = 500_000, 2_000_000_000, 100_000
+MAX_ROWS, MAX_BYTES, MAX_LINE = 500_000, 1_000_000_000, 100_000
 
 # How files begin that are packed by gzip, zip (and new spreadsheets), bzip2, xz, zstd, 7z and rar,
 # and Parquet and old spreadsheets.
@@ -139,20 +138,26 @@ class _File:
     def name(self) -> str:
         return f"{self.path.name}/{self.member}" if self.member else self.path.name
 
-    @contextmanager
-    def open(self) -> Iterator[BinaryIO]:
-        if self.member:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
-                yield self._bounded(file, archive.getinfo(self.member).file_size)
-        else:
-            opener = gzip.open if self.path.suffix == ".gz" else open
-            with opener(self.path, "rb") as file:
-                yield self._bounded(file, self.path.stat().st_size)
-
-    def _bounded(self, stream: BinaryIO, size: int) -> BinaryIO:
-        if size > MAX_BYTES:
-            raise self.too_large(f"has {size:,} bytes")
-        return io.BufferedReader(_Bounded(self, stream))
+    def read(self) -> bytes:
+        """All of it, unpacked, if that is no more than is read. Raises DataError, OSError."""
+        with ExitStack() as opened:
+            if self.member:
+                archive = opened.enter_context(zipfile.ZipFile(self.path))
+                size, stream = archive.getinfo(self.member).file_size, archive.open(self.member)
+            else:
+                size = self.path.stat().st_size
+                stream = (gzip.open if self.path.suffix == ".gz" else open)(self.path, "rb")
+            opened.enter_context(stream)
+            if size > MAX_BYTES:
+                raise self.too_large(f"has {size:,} bytes")
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise self.too_large(f"has more than {MAX_BYTES:,} bytes")
+        ends = np.flatnonzero(np.frombuffer(content, np.uint8) == ord("\n"))
+        if np.diff(ends, prepend=-1, append=len(content)).max() > MAX_LINE:
+            raise self.error(f"has a line of more than {MAX_LINE:,} bytes, Kaggle's have 3,000",
+                             "save it as CSV with one line for each image")
+        return content
 
     def error(self, what: str, advice: str = _GET_THEM) -> DataError:
         return DataError(f"{self.path.parent / self.name}: {what}; {advice}")
@@ -160,30 +165,6 @@ class _File:
     def too_large(self, what: str) -> DataError:
         return self.error(what, f"at most {MAX_ROWS:,} rows and {MAX_BYTES:,} bytes are read: "
                                 "give fewer rows")
-
-
-class _Bounded(io.RawIOBase):
-    """The bytes of a CSV, as long as they are no more than are read."""
-
-    def __init__(self, file: _File, stream: BinaryIO):
-        self.file, self.stream = file, stream
-        self.bytes = self.line = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer) -> int:
-        chunk = self.stream.read(len(buffer))
-        buffer[:len(chunk)] = chunk
-        self.bytes += len(chunk)
-        after_newline = chunk.rfind(b"\n") + 1
-        self.line = len(chunk) - after_newline + (0 if after_newline else self.line)
-        if self.bytes > MAX_BYTES:
-            raise self.file.too_large(f"has more than {MAX_BYTES:,} bytes")
-        if self.line > MAX_LINE:
-            raise self.file.error(f"has a line of more than {MAX_LINE:,} bytes, Kaggle's have 3,000",
-                                  "save it as CSV with one line for each image")
-        return len(chunk)
 
 
 def _find_both(location: Path, explicit: bool) -> tuple[_File | None, _File | None]:
@@ -242,12 +223,13 @@ def _read(file: _File, labelled: bool,
     Columns in another order are put in order, which is added to the remarks.
     """
     pixels, labels, rows = [], [], 0
-    with _reading(file), file.open() as stream:
+    with _reading(file):
+        stream = io.BytesIO(file.read())
         header, order = _header(file, stream, labelled)
         if order != sorted(order):
             remarks.append(f"{file.path.parent / file.name}: its columns were in another order "
                            f"and have been put in order")
-        _check_first_row(file, header)
+        _check_first_row(file, stream, len(header))
         with pd.read_csv(stream, header=None, names=header, chunksize=ROWS_AT_ONCE,
                          low_memory=False, keep_default_na=False, na_values=[""],
                          encoding_errors="replace") as frames:
@@ -346,15 +328,15 @@ def _check_header(file: _File, found: list[str], expected: list[str], labelled: 
                          f"({whole})")
 
 
-def _check_first_row(file: _File, header: list[str]) -> None:
+def _check_first_row(file: _File, stream: BinaryIO, columns: int) -> None:
     """pandas takes what is too much in the first row for the names of all rows."""
-    found = 0
-    with file.open() as stream, suppress(csv.Error):  # a quotation mark that is never closed
-        text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace")
-        rows = csv.reader(line for line in text if line.strip())
-        found = len(next(itertools.islice(rows, 1, None), []))  # after the header
-    if found > len(header):
-        raise file.error(f"row 1 has {found} values, expected {len(header)}")
+    start, found = stream.tell(), 0
+    with suppress(csv.Error):  # a quotation mark that is never closed
+        lines = (line.decode("utf-8", "replace") for line in stream if line.strip())
+        found = len(next(csv.reader(lines), []))
+    stream.seek(start)
+    if found > columns:
+        raise file.error(f"row 1 has {found} values, expected {columns}")
 
 
 def _block(file: _File, frame: pd.DataFrame, header: list[str]) -> np.ndarray:
