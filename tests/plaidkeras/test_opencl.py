@@ -153,13 +153,13 @@ def test_a_gpu_is_chosen_unasked_and_passes_the_self_test(posing, device):
     assert said.startswith(device) and "the first GPU that PlaidML sees" in said
 
 
-MODELS = "residual or depthwise or perceptron"
+MODELS = "residual or depthwise"
 
 
 def test_models_learn_on_an_amd_gpu_what_they_learn_in_pytorch(posing):
     said = run("-m", "pytest", "-q", "-n", "0", "-m", "slow or not slow", "-k", MODELS,
                Path(__file__).with_name("test_models.py"), REPORT_TEST_DEVICE=AMD, **posing(AMD))
-    assert "3 passed" in said
+    assert "2 passed" in said
 
 
 STEP = """
