@@ -30,7 +30,7 @@ from digits.splits import MemberPlan, plan_members
 
 # Counted up when a change of the code makes a training come out otherwise: old runs are then
 # trained anew rather than taken for what the present code would do.
-CODE_VERSION = 4
+CODE_VERSION = 5
 SECONDS_BETWEEN_LOOKS = 0.2
 
 

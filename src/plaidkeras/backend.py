@@ -29,35 +29,42 @@ def replace_functions() -> None:
         return
     tile.compose = compose
     stock.update(vars(plaidml_backend))
-    for replacement in (batch_normalization, categorical_crossentropy, conv, conv_transpose,
+    for replacement in (batch_normalization, categorical_crossentropy, conv, conv_transpose, dot,
                         function, gradients, in_train_phase, moving_average_update,
                         normalize_batch_in_training, permute_dimensions, pool, relu, softmax,
                         stop_gradient, *missing_functions.REPLACEMENTS):
         # keras.backend is a copy of the names of plaidml.keras.backend: both need them.
         for module in (K, plaidml_backend):
             setattr(module, replacement.__name__, replacement)
+    op.dot = dot
+
+
+class Deviations(Operation):
+    """x (..., c) less the mean of each channel, which is given: (c,)."""
+
+    def __init__(self, x, mean):
+        # The copy keeps PlaidML from fusing the vector's arithmetic into the loop over x, which
+        # would make the channel the outermost loop.
+        super().__init__("function (X, Mean[C]) -> (O) { M[c : C] = =(Mean[c]); O = X - M; }",
+                         [("X", x), ("Mean", mean)], [("O", x.shape)])
 
 
 class Normalization(Operation):
-    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, for given mean and variance.
+    """gamma * x / sqrt(variance + epsilon) + beta, for x (..., c) whose mean was taken off.
 
-    x is (..., c), the others (c,).
+    The others are (c,). Large means leave no room for deviations in float32: they go first.
     """
 
-    def __init__(self, x, mean, variance, gamma, beta, epsilon):
+    def __init__(self, x, variance, gamma, beta, epsilon):
         self.epsilon = epsilon
-        # The copies S and T keep PlaidML from fusing the vectors' arithmetic into the loop over
-        # x, which would make the channel the outermost loop.
         super().__init__(
-            f"""function (X, M[C], V[C], Gamma[C], Beta[C]) -> (O) {{
+            f"""function (X, V[C], Gamma[C], Beta[C]) -> (O) {{
                     Scale = Gamma / sqrt(V + {epsilon});
-                    Shift = Beta - M * Scale;
                     S[c : C] = =(Scale[c]);
-                    T[c : C] = =(Shift[c]);
+                    T[c : C] = =(Beta[c]);
                     O = T + X * S;
                 }}""",
-            [("X", x), ("M", mean), ("V", variance), ("Gamma", gamma), ("Beta", beta)],
-            [("O", x.shape)])
+            [("X", x), ("V", variance), ("Gamma", gamma), ("Beta", beta)], [("O", x.shape)])
 
     def scale(self):
         """What x is multiplied by, as a value of its own: (c,)."""
@@ -76,24 +83,16 @@ class ChannelMean(Operation):
 
 
 class ChannelVariance(Operation):
-    """The variance of x (..., c) over all axes but the last, whose mean is given: both (c,).
+    """The variance of x (..., c) over all axes but the last: (c,). It is made of the deviations
+    from the mean, which the gradient for x passes by."""
 
-    Squared deviations from the mean take a pass over x of their own. Behind a relu, where the
-    mean is of the size of the deviation, E[x^2] - E[x]^2 loses nothing that matters, and the
-    squares are made as part of the kernel that makes x.
-    """
-
-    def __init__(self, x, mean):
-        is_rectified = x.source is not None and kind(x.source.op) == "Relu"
-        squares = "X * X" if is_rectified else "(X - M) * (X - M)"
-        correction = "Mean * Mean" if is_rectified else "0.0"
+    def __init__(self, x, mean, deviations):
         super().__init__(
-            f"""function (X[{channel_sizes(x)}], Mean[C]) -> (O) {{
-                    M[c : C] = =(Mean[c]);
-                    Squares = {squares};
+            f"""function (X, Mean, D[{channel_sizes(x)}]) -> (O) {{
+                    Squares = D * D;
                     {channel_sum_code("Sum", "Squares", x)}
-                    O = max(Sum / {rows_per_channel(x)} - {correction}, 0.0);
-                }}""", [("X", x), ("Mean", mean)],
+                    O = Sum / {rows_per_channel(x)};
+                }}""", [("X", x), ("Mean", mean), ("D", deviations)],
             [("O", Shape(x.shape.dtype, x.shape.dims[-1:]))])
 
 
@@ -115,9 +114,10 @@ def normalize_batch_in_training(x, gamma, beta, reduction_axes, epsilon=1e-3):
             transpose(x, [*reduced, channel]), gamma, beta, range(x.shape.ndims - 1), epsilon)
         return transpose(normalized, np.argsort([*reduced, channel]).tolist()), mean, variance
     mean = ChannelMean.function(x)
-    variance = ChannelVariance.function(x, mean)
+    deviations = Deviations.function(x, mean)
+    variance = ChannelVariance.function(x, mean, deviations)
     normalized = Normalization.function(
-        x, mean, variance, _or_filled(gamma, 1, mean), _or_filled(beta, 0, mean), epsilon)
+        deviations, variance, _or_filled(gamma, 1, mean), _or_filled(beta, 0, mean), epsilon)
     return normalized, mean, variance
 
 
@@ -125,8 +125,8 @@ def batch_normalization(x, mean, var, beta, gamma, axis=-1, epsilon=1e-3):
     """x normalized by a mean and a variance that were collected in training."""
     if mean.shape.ndims != 1:
         return stock["batch_normalization"](x, mean, var, beta, gamma, axis, epsilon)
-    return Normalization.function(
-        x, mean, var, _or_filled(gamma, 1, mean), _or_filled(beta, 0, mean), epsilon)
+    gamma, beta = _or_filled(gamma, 1, mean), _or_filled(beta, 0, mean)
+    return Normalization.function(x, var, gamma, beta - mean * gamma / K.sqrt(var + epsilon), epsilon)
 
 
 def _normalization(x):
@@ -231,6 +231,31 @@ def categorical_crossentropy(target, output, from_logits=False):
     return stock["categorical_crossentropy"](target, output, from_logits)
 
 
+class LongDot(Operation):
+    """x (n, k) times y (k, d), the sums over k in parts: those of thousands of terms lose a digit."""
+
+    LENGTH = 2048
+
+    def __init__(self, x, y, parts):
+        length = y.shape.dims[0] // parts
+        super().__init__(
+            f"""function (X[N, K], Y[K, D]) -> (O) {{
+                    P[a, n, d : {parts}, N, D] =
+                        +(X[n, {length}*a + k] * Y[{length}*a + k, d]), k < {length} no_defract;
+                    O[n, z : N, D] = +(P[a, n, z]);
+                }}""", [("X", x), ("Y", y)],
+            [("O", Shape(x.shape.dtype, (x.shape.dims[0], y.shape.dims[1])))])
+
+
+def dot(x, y, name=None):
+    """The product of tensors, over the last axis of x and the last but one of y."""
+    if on_cpu() and x.shape.ndims == y.shape.ndims == 2 and isinstance(y.shape.dims[0], int):
+        parts = [count for count in (8, 4, 2) if y.shape.dims[0] % (2 * count) == 0]
+        if y.shape.dims[0] >= LongDot.LENGTH and parts:
+            return LongDot.function(x, y, parts[0])
+    return stock["dot"](x, y, name)
+
+
 class OneChannelConvolution(Operation):
     """A valid 2-D convolution of stride 1 of images with one channel.
 
@@ -297,17 +322,15 @@ def conv(x, kernel, strides=None, padding="valid", data_format=None, dilation_ra
 
 
 def _conv_of_normalized(normalization, kernel, *arguments):
-    """The convolution of scale * x + shift as one of x itself, with other weights and a bias.
+    """The convolution of scale * x + beta as one of x itself, with other weights and a bias.
 
     No normalized tensor is written or read, and the gradients of mean and variance come from
     those of the weights instead of sums over the tensor.
     """
-    x, mean, _, _, beta = normalization.operands.values()
-    scale = normalization.scale()
-    shift = beta - scale * mean
-    bias = K.sum(kernel * K.expand_dims(shift, 1), axis=list(range(kernel.shape.ndims - 1)))
+    x, _, _, beta = normalization.operands.values()
+    bias = K.sum(kernel * K.expand_dims(beta, 1), axis=list(range(kernel.shape.ndims - 1)))
     # The bias goes first: what is made between a convolution and its sum would keep them apart.
-    return bias + conv(x, kernel * K.expand_dims(scale, 1), *arguments)
+    return bias + conv(x, kernel * K.expand_dims(normalization.scale(), 1), *arguments)
 
 
 def conv_transpose(x, kernel, output_shape, strides, padding, data_format, dilation_rate):
@@ -380,12 +403,15 @@ def _pool_of_normalized(normalization, window):
     The largest of scale * x + shift is at the largest x, or where scale is negative at the
     largest -x.
     """
-    x, mean, variance, gamma, beta = normalization.operands.values()
-    scale = normalization.scale()
-    signs = kernel("Signs", "function (I) -> (O) { O = (I < 0.0 ? -1.0 : 1.0); }", {"I": scale},
-                   scale.shape.dims)
-    return Normalization.function(MaxPool.function(x, signs, window), mean * signs, variance,
-                                  gamma * signs, beta, normalization.epsilon)
+    x, variance, gamma, beta = normalization.operands.values()
+    signs = kernel("Signs", "function (I) -> (O) { O = (I < 0.0 ? -1.0 : 1.0); }", {"I": gamma},
+                   gamma.shape.dims)
+    if isinstance(x.source.op, Deviations):  # taken off what is left of x
+        x, mean = x.source.op.operands.values()
+        pooled = Deviations.function(MaxPool.function(x, signs, window), mean * signs)
+    else:
+        pooled = MaxPool.function(x, signs, window)
+    return Normalization.function(pooled, variance, gamma * signs, beta, normalization.epsilon)
 
 
 def permute_dimensions(x, pattern):

@@ -2,8 +2,10 @@
 
 import os
 import platform
+import re
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from plaidkeras import processor
 
@@ -54,6 +56,7 @@ def devices() -> list[Device]:
     import plaidml
     import plaidml.keras.backend
 
+    _compute_without_vectors(plaidml)
     chosen = os.environ.pop("PLAIDML_DEVICE_IDS", None)  # else PlaidML lists no other
     try:
         valid, _ = plaidml.devices(plaidml.keras.backend._ctx, return_all=True)
@@ -63,6 +66,31 @@ def devices() -> list[Device]:
     described = {device.id.decode(): device.description.decode() for device in valid}
     return [Device(name, processor.described() if name == CPU else description)
             for name, description in described.items()]
+
+
+def _compute_without_vectors(plaidml) -> None:
+    """Let GPUs compute with single numbers, whatever PlaidML's hardware configuration says.
+
+    A few (Intel's Broxton, ARM's Mali) are given vectors of 2 or 8, with which PlaidML reads a
+    column beside a matrix wrongly, 8 neighbours in place of one number 8 times: a softmax is NaN.
+    """
+    settings, enumerate_devices = plaidml.settings, plaidml._Enumerator.__init__
+    if enumerate_devices.__module__ == __name__:  # it was called before
+        return
+
+    def __init__(self, context):
+        given, experimental = settings.config, os.environ.get("PLAIDML_EXPERIMENTAL", "0") != "0"
+        file = settings.config_file or (
+            settings.experimental_config if experimental else settings.default_config)
+        if given or os.path.exists(file or ""):
+            settings.config = re.sub(r'("vec_size"\s*:\s*)\d+', r"\g<1>1",
+                                     given or Path(file).read_text())
+        try:
+            enumerate_devices(self, context)
+        finally:
+            settings.config = given
+
+    plaidml._Enumerator.__init__ = __init__
 
 
 def choose(wanted: str | None = None) -> Device:

@@ -80,10 +80,12 @@ def total(contributions) -> Value:
     gradient = functools.reduce(operator.add, values) if values else None
     if not terms:
         return gradient
+    x, mean = terms[0].x, terms[0].mean
     slope = functools.reduce(operator.add, (term.slope for term in terms))
-    shift = functools.reduce(operator.add, (term.shift for term in terms))
-    x = terms[0].x
-    return add_affine(filled_like(x, 0.0) if gradient is None else gradient, x, slope, shift)
+    shift = functools.reduce(operator.add, (
+        term.shift if term.mean is mean else term.shift + term.slope * (mean - term.mean)
+        for term in terms))
+    return add_affine(filled_like(x, 0.0) if gradient is None else gradient, x, mean, slope, shift)
 
 
 def _operations_behind(loss: Value, phase: int | None) -> list[Operation]:

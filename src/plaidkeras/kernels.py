@@ -169,7 +169,8 @@ def channel_sum_code(total: str, tensor: str, like: Value) -> str:
 
     `tensor` has the shape of `like`, its sizes are those that `channel_sizes` names. Summing over
     one axis as a product with a matrix of ones meets the CPU's matrix kernels, which want an even
-    number to sum. One row of ones would do, but eight are ten times faster.
+    number to sum. One row of ones would do, but eight are ten times faster. The rest of an image is
+    summed before the images are: the error grows with the number of terms.
     """
     rank = like.shape.ndims - 1
     at, sizes = indices("a", rank), indices("A", rank)
@@ -184,12 +185,15 @@ def channel_sum_code(total: str, tensor: str, like: Value) -> str:
     ranges[axis] = "8"
     columns = list(at)
     columns[axis] = "k"
+    part, outer = f"Part[{listed(*row, 'c')}]", int(axis == 0)
+    rest = f"{total}[c : C] = +({part});" if rank < 3 else (
+        f"Outer[{at[outer]}, c : {sizes[outer]}, C] = +({part}); {total}[c : C] = +(Outer[a, c]);")
     return (f"First[k : {sizes[axis]}] = =({tensor}[{listed(*first, '0')}]);"
             f"One = (First < 0.0 ? 1.0 : 1.0);"
             f"Ones[m, k : 8, {sizes[axis]}] = =(One[k]);"
             f"Part[{listed(*summed, 'c')} : {listed(*ranges, 'C')}] ="
             f"  +(Ones[m, k] * {tensor}[{listed(*columns, 'c')}]);"
-            f"{total}[c : C] = +(Part[{listed(*row, 'c')}]);")
+            f"{rest}")
 
 
 def channel_sizes(x: Value) -> str:
@@ -212,18 +216,20 @@ def sum_to_channels(x: Value) -> Value:
     return x.channel_sums
 
 
-def add_affine(gradient: Value, x: Value, slope: Value, shift: Value) -> Value:
-    """gradient + slope * x + shift, for gradient and x (..., c), slope and shift (c,).
+def add_affine(gradient: Value, x: Value, mean: Value, slope: Value, shift: Value) -> Value:
+    """gradient + slope * (x - mean) + shift, for gradient and x (..., c), the others (c,).
 
     x is read by a choice that depends on the gradient, though both its branches are x: PlaidML
     fuses an operation into the kernel before it only if it reads what that kernel made.
     """
-    return kernel("AddLine", """function (G, X, Slope[C], Shift[C]) -> (O) {
+    return kernel("AddLine", """function (G, X, Mean[C], Slope[C], Shift[C]) -> (O) {
+                      M[c : C] = =(Mean[c]);
                       S[c : C] = =(Slope[c]);
                       T[c : C] = =(Shift[c]);
                       Y = (G < 0.0 ? X : X);
-                      O = T + (S * Y + G);
-                  }""", {"G": gradient, "X": x, "Slope": slope, "Shift": shift}, x.shape.dims)
+                      O = T + (S * (Y - M) + G);
+                  }""", {"G": gradient, "X": x, "Mean": mean, "Slope": slope, "Shift": shift},
+                  x.shape.dims)
 
 
 def unbroadcast(gradient: Value, operand: Value) -> Value:

@@ -33,13 +33,13 @@ RULES = {}
 
 
 class AffineTerm(NamedTuple):
-    """A gradient of the form slope * x + shift, for the operand x (..., c); both are (c,).
+    """A gradient of the form slope * (x - mean) + shift, for the operand x (..., c), the others (c,).
 
-    The walk adds up the slopes and shifts of all terms of an operand, and then makes one pass over
-    the tensor.
+    The walk adds up all terms of an operand, and then makes one pass over the tensor.
     """
 
     x: Value
+    mean: Value
     slope: Value
     shift: Value
 
@@ -308,6 +308,7 @@ def _with_axis_at(x, axis):
 
 
 @rule("Dot", "X")
+@rule("LongDot", "X")
 def dot_left(op, g):
     x, y = op.operands["X"], op.operands["Y"]
     if y.shape.ndims != 2 or not on_cpu():
@@ -316,6 +317,7 @@ def dot_left(op, g):
 
 
 @rule("Dot", "Y")
+@rule("LongDot", "Y")
 def dot_right(op, g):
     x, y = op.operands["X"], op.operands["Y"]
     if y.shape.ndims != 2 or not on_cpu():
@@ -431,15 +433,12 @@ RULES["MaxPool", "Signs"] = ZERO
 # Normalization, over the last axis; see backend.py
 
 def _channel_sums(op, g):
-    """Sums over all but the channels of g and of g * (x - mean), made once for all operands."""
+    """Sums over all but the channels of g and of g * x, made once for all operands."""
     made = vars(op).setdefault("channel_sums", {})
     if g.key not in made:
-        weighted = kernel("WeightedDeviations", """function (X, G, Mean[C]) -> (O) {
-                              M[c : C] = =(Mean[c]);
-                              O = G * (X - M);
-                          }""", {"X": op.operands["X"], "G": g, "Mean": op.operands["M"]},
-                          g.shape.dims)
-        made[g.key] = kernels.sum_to_channels(g), kernels.sum_to_channels(weighted)
+        made[g.key] = (kernels.sum_to_channels(g),
+                       kernels.sum_to_channels(elementwise("Weighted", "G * X", G=g,
+                                                           X=op.operands["X"])))
     return made[g.key]
 
 
@@ -451,12 +450,9 @@ def _inverse_deviation(op):
 @rule("Normalization", "X")
 def normalization_input(op, g):
     scale = _inverse_deviation(op) * op.operands["Gamma"]
-    return kernels.scale_channels(g, scale)
-
-
-@rule("Normalization", "M")
-def normalization_mean(op, g):
-    return -_channel_sums(op, g)[0] * op.operands["Gamma"] * _inverse_deviation(op)
+    gradient = kernels.scale_channels(g, scale)
+    gradient.channel_sums = scale * _channel_sums(op, g)[0]  # without a pass over it
+    return gradient
 
 
 @rule("Normalization", "V")
@@ -476,21 +472,26 @@ def normalization_beta(op, g):
     return _channel_sums(op, g)[0]
 
 
+RULES["Deviations", "X"] = lambda op, g: g
+RULES["Deviations", "Mean"] = lambda op, g: -kernels.sum_to_channels(g)
+
+
 @rule("ChannelMean", "X")
 def channel_mean(op, g):
     x = op.operands["X"]
     shift = g / kernels.count(x, range(x.shape.ndims - 1))
-    return AffineTerm(x, kernels.filled_like(shift, 0.0), shift)
+    return AffineTerm(x, op.sole_output(), kernels.filled_like(shift, 0.0), shift)
 
 
 @rule("ChannelVariance", "X")
 def channel_variance(op, g):
     """2 / n * (x - mean) * g; deviations from a mean sum to zero, so the mean has no part."""
-    x, mean = op.operands.values()
+    x, mean, _ = op.operands.values()
     slope = 2.0 * g / kernels.count(x, range(x.shape.ndims - 1))
-    return AffineTerm(x, slope, -slope * mean)
+    return AffineTerm(x, mean, slope, kernels.filled_like(slope, 0.0))
 
 
+RULES["ChannelVariance", "D"] = ZERO
 RULES["ChannelVariance", "Mean"] = ZERO
 
 

@@ -1,9 +1,10 @@
 """What a test needs that not every machine has: it is skipped where that is missing.
 
-REPORT_REQUIRE=oclgrind,pocl,torch in the environment makes it fail there instead.
+REPORT_REQUIRE=oclgrind,pocl,gcc,torch in the environment makes it fail there instead.
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,13 @@ def pocl() -> None:
 
     needed("pocl", POCL.exists() and opencl.opens(opencl.LOADERS[0]),
            "apt-get install pocl-opencl-icd ocl-icd-opencl-dev")
+
+
+def posing_pocl() -> None:
+    """For tests that compute on pocl as a GPU, by a driver that they compile."""
+    pocl()
+    needed("gcc", shutil.which("gcc") and Path("/usr/include/CL/cl_icd.h").exists(),
+           "apt-get install gcc libc6-dev ocl-icd-opencl-dev")
 
 
 def needed(name: str, is_there: bool, remedy: str) -> None:

@@ -1,33 +1,34 @@
 """Whole models trained for five steps, beside the same in PyTorch at float64.
 
 Losses of each step and all weights after the last have to agree, the moving averages of batch
-normalization included.
+normalization included. Before, the gradients are compared with PyTorch's at float32 too.
 """
 
 import keras
+import keras.backend as K
 import notebook_network
 import numpy as np
 import pytest
 from keras import constraints, layers as kl, regularizers
 from keras.layers import BatchNormalization, Conv2D, Dense
-from torch_reference import (close, convolved, depthwise_convolved, first, last, normalized, pooled,
+from torch_reference import (as_exact_as_torch, close, convolved, depthwise_convolved, first, last, normalized, pooled,
                              tensor, torch, transposed_convolved)
 
 pytestmark = pytest.mark.filterwarnings("error:plaidkeras has no gradient rule")
 
-STEPS, RATE = 5, 0.05
+STEPS, RATE, DRAWS = 5, 0.05, 5
 
 
 class Reference:
-    """A model's weights at float64, taken one after the other as its layers need them.
+    """A model's weights, at float64 unless told, taken one after the other as its layers need them.
 
     The model is a function of (reference, inputs) that returns the outputs. Layers that it names
     are those of the Keras model, in whatever order they are called.
     """
 
-    def __init__(self, model, function):
-        self.function = function
-        self.weights = {layer.name: [tensor(weight) for weight in layer.get_weights()]
+    def __init__(self, model, function, dtype="float64"):
+        self.function, self.dtype = function, dtype
+        self.weights = {layer.name: [tensor(weight, dtype=dtype) for weight in layer.get_weights()]
                         for layer in model.layers}
         self.trainable = [self.weights[layer.name][i] for layer in model.layers
                           for i, weight in enumerate(layer.weights)
@@ -54,12 +55,16 @@ class Reference:
                 average += share * (value - average)
         return normalized(x, -1, gamma, beta)
 
-    def train(self, inputs, targets, loss, constrain=None):
-        """One step of plain gradient descent; returns the loss."""
-        inputs, targets = ([tensor(array, False) for array in arrays]
+    def gradients(self, inputs, targets, loss):
+        """The loss, and its gradient for each trainable weight."""
+        inputs, targets = ([tensor(array, False, self.dtype) for array in arrays]
                            for arrays in (inputs, targets))
         value = loss(targets, self.function(self, *inputs))
-        gradients = torch().autograd.grad(value, self.trainable)
+        return value, torch().autograd.grad(value, self.trainable)
+
+    def train(self, inputs, targets, loss, constrain=None):
+        """One step of plain gradient descent; returns the loss."""
+        value, gradients = self.gradients(inputs, targets, loss)
         with torch().no_grad():
             for weight, gradient in zip(self.trainable, gradients):
                 weight -= RATE * gradient
@@ -72,14 +77,13 @@ def agrees(model, function, targets, loss, theirs, tolerance=1e-4, constrain=Non
     """Train `model` and its reference side by side. `targets` are shapes, or makers of arrays;
     `loss` is Keras', `theirs` a function of (targets, outputs)."""
     torch()
-    random = np.random.RandomState(0)
-    # Weights of every kind away from where they start: shifts at zero would hide much.
-    model.set_weights([weight + random.uniform(0, 0.1, weight.shape)
-                       for weight in model.get_weights()])
     model.compile(keras.optimizers.SGD(RATE), loss, **compiled)
+    start = model.get_weights()
+    draws = [draw(np.random.RandomState(seed), model, start, len(targets[0])) for seed in range(DRAWS)]
+    are_gradients_exact(model, function, draws, targets, theirs)
+    weights, inputs = draws[0]
+    model.set_weights(weights)
     reference = Reference(model, function)
-    batch = targets[0].shape[0]
-    inputs = [random.standard_normal((batch, *value.shape.dims[1:])) for value in model.inputs]
     for step in range(STEPS):
         found = np.atleast_1d(model.train_on_batch(inputs, targets))[0]
         expected = reference.train(inputs, targets, theirs, constrain)
@@ -88,6 +92,32 @@ def agrees(model, function, targets, loss, theirs, tolerance=1e-4, constrain=Non
         for weight, ours, expected in zip(layer.weights, layer.get_weights(),
                                           reference.weights[layer.name]):
             close(ours, expected, weight.name, tolerance)
+
+
+def draw(random, model, start, batch):
+    """Weights and inputs; the former all away from where they start: shifts at zero would hide
+    much."""
+    return ([(weight + random.uniform(0, 0.1, weight.shape)).astype("float32") for weight in start],
+            [random.standard_normal((batch, *value.shape.dims[1:])).astype("float32")
+             for value in model.inputs])
+
+
+def are_gradients_exact(model, function, draws, targets, theirs):
+    model._make_train_function()
+    weights = [weight for layer in model.layers for weight in layer.weights
+               if any(weight is other for other in layer.trainable_weights)]
+    program = K.function([*model.inputs, *model.targets, *model.sample_weights,
+                          K.learning_phase()], K.gradients(model.total_loss, weights))
+    targets = [target.astype("float32") for target in targets]
+    found = {"ours": [], "float32": [], "float64": []}
+    for values, inputs in draws:
+        model.set_weights(values)
+        found["ours"].append(program([*inputs, *targets, *(np.ones(len(targets[0]))
+                                                           for _ in targets), 1]))
+        for dtype in ("float32", "float64"):
+            _, gradients = Reference(model, function, dtype).gradients(inputs, targets, theirs)
+            found[dtype].append([gradient.numpy() for gradient in gradients])
+    as_exact_as_torch(*found.values(), [weight.name for weight in weights])
 
 
 def classes(rows, count):
@@ -115,28 +145,41 @@ def test_perceptron():
            [classes(7, 5)], "categorical_crossentropy", crossentropy)
 
 
+def of_the_notebook(net, x):
+    for name, weights in net.weights.items():
+        if name.startswith("conv"):
+            x = net.conv(name, x).relu()
+        elif name.startswith("batch"):
+            x = net.normalize(name, x)
+        elif name.startswith("max"):
+            x = last(pooled(first(x), "max", (2, 2)))
+        elif name.startswith("flatten"):
+            x = x.reshape(len(x), -1)
+        else:
+            x = net.dense(name, x)
+            x = x if weights[1].shape == (10,) else x.relu()
+    return x
+
+
 @pytest.mark.slow
 def test_network_of_the_notebook():
     np.random.seed(1)
+    agrees(notebook_network.build(), of_the_notebook, [classes(8, 10)], "categorical_crossentropy",
+           crossentropy, 2e-3)
+
+
+@pytest.mark.slow
+def test_gradients_are_exact_where_means_are_large_against_deviations():
+    torch()
     model = notebook_network.build()
-
-    def reference(net, x):
-        for layer in model.layers:
-            kind = type(layer).__name__
-            if kind == "Conv2D":
-                x = net.conv(layer.name, x).relu()
-            elif kind == "BatchNormalization":
-                x = net.normalize(layer.name, x, layer.momentum)
-            elif kind == "MaxPooling2D":
-                x = last(pooled(first(x), "max", layer.pool_size))
-            elif kind == "Flatten":
-                x = x.reshape(len(x), -1)
-            elif kind == "Dense":
-                x = net.dense(layer.name, x)
-                x = x if layer is model.layers[-1] else x.relu()
-        return x
-
-    agrees(model, reference, [classes(8, 10)], "categorical_crossentropy", crossentropy, 2e-3)
+    model.compile("sgd", "categorical_crossentropy")
+    draws = []
+    for random in map(np.random.RandomState, range(DRAWS)):
+        draws.append(([(random.uniform(2.5, 7.5, weight.shape) if weight.ndim == 1 else
+                        random.standard_normal(weight.shape) * np.sqrt(2 / weight[..., 0].size)
+                        ).astype("float32") for weight in model.get_weights()],
+                      [random.uniform(0, 1, (16, 28, 28, 1)).astype("float32")]))
+    are_gradients_exact(model, of_the_notebook, draws, [classes(16, 10)], crossentropy)
 
 
 @pytest.mark.slow

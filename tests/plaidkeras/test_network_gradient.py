@@ -85,9 +85,10 @@ def test_gradient_of_each_weight_is_that_of_the_reference(trained, which):
     length = np.linalg.norm(gradient)
     # Along the gradient itself, which finds what is too much in it ...
     assert slope(trained, which, gradient / length) == pytest.approx(
-        length, rel=2e-3, abs=1e-6), names[which]
-    # ... and along a random direction, which finds what is missing. In float32 the gradient is off
-    # by about 0.4 % of its length there.
+        length, rel=5e-4, abs=1e-6), names[which]
+    # ... and along a random direction, which finds what is missing. Most agree to a part in 10,000;
+    # a relu that decides otherwise, at float32 or a step further, takes up to 0.5 % of the length.
+    # How exact a gradient is, test_models.py asks of several draws.
     direction = np.random.RandomState(which).standard_normal(gradient.shape)
     assert slope(trained, which, direction) == pytest.approx(
-        np.sum(gradient * direction), abs=1e-2 * length + 1e-6), names[which]
+        np.sum(gradient * direction), abs=6e-3 * length + 1e-6), names[which]

@@ -1,4 +1,4 @@
-"""PyTorch at float64 as a reference."""
+"""PyTorch as a reference: at float64, and at float32 as a peer."""
 
 import functools
 import importlib.util
@@ -16,8 +16,37 @@ def torch():
     return torch
 
 
-def tensor(array, differentiable=True):
-    return torch().tensor(np.array(array, dtype="float64"), requires_grad=differentiable)
+def tensor(array, differentiable=True, dtype="float64"):
+    return torch().tensor(np.array(array, dtype=dtype), requires_grad=differentiable)
+
+
+FEWEST = 2.0 ** -22  # errors that a float32 may have by luck, of a length
+
+
+def as_exact_as_torch(ours, peers, truths, names):
+    """Whether gradients, each a list of arrays for each of several draws of weights and inputs, are
+    at most twice as far from those at float64 as PyTorch's at float32: all as one, and each.
+
+    The median of the draws counts: a relu or max pool that decides otherwise for a number near its
+    edge makes single ones. Gradients that are zero but for rounding have no relative error.
+    """
+    def errors(found, which):
+        return np.median([relative(np.concatenate([each.ravel() for each in a[which]]),
+                                   np.concatenate([each.ravel() for each in b[which]]))
+                          for a, b in zip(found, truths)])
+
+    whole = np.median([np.linalg.norm([np.linalg.norm(each) for each in truth]) for truth in truths])
+    parts = {"all": slice(None)} | {
+        name: slice(i, i + 1) for i, name in enumerate(names)
+        if np.median([np.linalg.norm(truth[i]) for truth in truths]) > 1e-6 * whole}
+    table = {name: (errors(ours, which), errors(peers, which)) for name, which in parts.items()}
+    assert {name: f"{own:.1e}, PyTorch's {peer:.1e}" for name, (own, peer) in table.items()
+            if not own <= 2 * peer + FEWEST} == {}
+
+
+def relative(found, expected):
+    """The length of the error as a part of the length."""
+    return np.linalg.norm(found.astype("float64") - expected) / np.linalg.norm(expected)
 
 
 def close(found, expected, what, tolerance=2e-5):
@@ -102,6 +131,9 @@ def pooled(x, mode, window, strides=None, padding="valid"):
 
 def normalized(x, axis, gamma=None, beta=None, epsilon=1e-3, moments=None):
     """x normalized over all axes but one; of given moments (mean, variance) where there are."""
+    if x.dtype == torch().float32 and not moments:  # a peer does it as PyTorch does
+        return torch().nn.functional.batch_norm(
+            x.movedim(axis, 1), None, None, gamma, beta, True, eps=epsilon).movedim(1, axis)
     axes = [i for i in range(x.ndim) if i != axis % x.ndim]
     shape = [size if i == axis % x.ndim else 1 for i, size in enumerate(x.shape)]
     mean, variance = moments or (x.mean(axes), x.var(axes, unbiased=False))
