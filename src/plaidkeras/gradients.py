@@ -9,7 +9,7 @@ import functools
 import operator
 import warnings
 
-from plaidml.tile import Operation, Value
+from plaidml.tile import Operation, Shape, Value
 
 from plaidkeras.graph import Deferred, expansion, kind, needs
 from plaidkeras.kernels import add_affine, filled_like, unbroadcast
@@ -66,11 +66,21 @@ def walk(loss: Value, variables: list[Value], phase: int | None) -> list[Value]:
             if operand.key in leading:
                 contribution = rule_for(operation, name)(operation, g)
                 if isinstance(contribution, Value):
-                    contribution = unbroadcast(contribution, operand)
+                    contribution = _of_known_size(unbroadcast(contribution, operand), operand)
                 if contribution is not ZERO:
                     contributions[operand.key].append(contribution)
     return [total(contributions[v.key]) if contributions[v.key] else filled_like(v, 0.0)
             for v in variables]
+
+
+def _of_known_size(gradient: Value, operand: Value) -> Value:
+    """A gradient, whose sizes are its operand's: Keras's targets are of unknown size, and with them
+    what is computed from the loss, while the sizes of a convolution stand in its Tile code."""
+    dims = tuple(known if isinstance(known, int) else dim
+                 for known, dim in zip(operand.shape.dims, gradient.shape.dims))
+    if dims == gradient.shape.dims:
+        return gradient
+    return Value(Shape(gradient.shape.dtype, dims), gradient.var, gradient.source)
 
 
 def total(contributions) -> Value:
