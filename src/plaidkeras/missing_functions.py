@@ -73,39 +73,6 @@ def separable_conv1d(x, depthwise_kernel, pointwise_kernel, strides=1, padding="
                                           data_format, dilation_rate)
 
 
-def rnn(step_function, inputs, initial_states, go_backwards=False, mask=None, constants=None,
-        unroll=False, input_length=None):
-    """A recurrence over axis 1 of the inputs (n, steps, ...), always unrolled.
-
-    Where the mask (n, steps) is zero, a step repeats the output before it and leaves the states.
-    Returns the last output, all outputs (n, steps, ...), and the states. Raises ValueError if the
-    number of steps is not known.
-    """
-    steps = inputs.shape.dims[1] if input_length is None else input_length
-    if isinstance(steps, Value):
-        raise ValueError("a recurrent layer needs to know the number of steps: give its input "
-                         "shape as (steps, features)")
-    states, outputs = list(initial_states), []
-    for step in range(steps)[::-1 if go_backwards else 1]:
-        output, new_states = step_function(inputs[:, step], states + list(constants or []))
-        if mask is not None:
-            uses_learning_phase = output._uses_learning_phase
-            former = outputs[-1] if outputs else K.zeros_like(output)
-            output = _where(mask[:, step], output, former)
-            output._uses_learning_phase = uses_learning_phase
-            new_states = [_where(mask[:, step], new, old) for new, old in zip(new_states, states)]
-        outputs.append(output)
-        states = new_states
-    return outputs[-1], K.concatenate([K.expand_dims(output, 1) for output in outputs], 1), states
-
-
-def _where(mask, new, old):
-    """The new rows where the mask (n,) is not zero, the old elsewhere."""
-    shape = (-1,) + (1,) * (new.shape.ndims - 1)
-    chosen = K.reshape(K.cast(mask, K.dtype(new)), shape)
-    return new * chosen + old * (1.0 - chosen)
-
-
 class RepeatElements(Operation):
     """x with each element `count` times along an axis: a product with ones, which fuses
     with what comes after it, as PlaidML's own does not."""
@@ -168,4 +135,4 @@ def _bilinear(size, factor):
 
 
 REPLACEMENTS = (constant, in_top_k, l2_normalize, log, logsumexp, random_binomial,
-                repeat_elements, resize_images, rnn, separable_conv1d, softplus, variable)
+                repeat_elements, resize_images, separable_conv1d, softplus, variable)
