@@ -28,6 +28,9 @@ def replace_functions() -> None:
     if stock:  # it was called before
         return
     tile.compose = compose
+    Value.__pow__, Value.__mod__ = missing_functions.pow, missing_functions.mod
+    Value.__rpow__, Value.__rmod__ = (lambda x, y: K.pow(y, x)), lambda x, y: missing_functions.mod(y, x)
+    Value.eval = missing_functions.get_value
     stock.update(vars(plaidml_backend))
     for replacement in (batch_normalization, categorical_crossentropy, conv, conv_transpose,
                         function, gradients, in_train_phase, moving_average_update,
@@ -223,8 +226,12 @@ def softmax(x, axis=-1):
     return transpose(Softmax.function(transpose(x, order)), order)
 
 
-def categorical_crossentropy(target, output, from_logits=False):
-    """The cross-entropy of one-hot targets and probabilities, or logits."""
+def categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    """The cross-entropy of one-hot targets and probabilities, or logits, along an axis."""
+    axis %= output.shape.ndims
+    if axis != output.shape.ndims - 1:
+        order = [*(i for i in range(output.shape.ndims) if i != axis), axis]
+        target, output = transpose(target, order), transpose(output, order)
     if not from_logits and output.source and isinstance(output.source.op, Softmax):
         output, from_logits = output.source.op.logits, True
     if from_logits and output.shape.ndims > 1:

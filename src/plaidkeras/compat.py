@@ -82,13 +82,27 @@ def install_backend() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "is" with a literal, invalid escapes: theirs since 2018
         sys.meta_path.insert(0, _PlaidMLBackend())
-        import keras.utils.conv_utils
+        import keras.layers.wrappers
+        import keras.utils.layer_utils
+        from keras.engine import saving
 
         # Keras takes every backend but TensorFlow for Theano, whose kernels are flipped.
-        keras.utils.conv_utils.convert_kernel = lambda kernel: kernel
+        saving._need_convert_kernel = lambda original_backend: original_backend == "theano"
+        for module in (keras.utils.conv_utils, keras.utils.layer_utils):
+            module.convert_kernel = convert_kernel
+        # TimeDistributed asks for a global of this name, which it forgot to make.
+        keras.layers.wrappers.uses_learning_phase = False
         read_text_attributes()
         restore_getargspec()
         fork_workers()
+
+
+def convert_kernel(kernel):
+    """A kernel (*window, c, d) turned round in space; Keras's own indexes with a list of slices."""
+    kernel = np.asarray(kernel)
+    if not 3 <= kernel.ndim <= 5:
+        raise ValueError("Invalid kernel shape:", kernel.shape)
+    return np.flip(kernel, tuple(range(kernel.ndim - 2))).copy()
 
 
 def restore_getargspec() -> None:

@@ -25,6 +25,7 @@ LOGICAL |= {f"Rev{name}": code for name, code in LOGICAL.items()}
 # What is a float, whatever it is computed from.
 OF_FLOATS = {"Cosine", "Elu", "Exp", "HardSigmoid", "Log", "Mean", "Pow", "Sigmoid", "Sine", "Softmax",
              "SoftmaxCrossentropy", "Sqrt", "Tanh", "Variance"}
+BITWISE = {"And", "Or", "Xor", "LShift", "RShift"}
 _stock = {}
 
 
@@ -69,6 +70,13 @@ def binary_op(lhs, rhs, op_str, dtype=None, name=None) -> Value:
             from plaidkeras.kernels import filled_like
 
             return filled_like(x, 0.0)
+    kind = (name or "").removeprefix("Rev")
+    if kind in BITWISE and any(isinstance(x, float) or isinstance(x, Value) and is_float(x.shape.dtype)
+                               for x in (lhs, rhs)):
+        raise TypeError(f"{kind} is an operation on integers or booleans, not on floats")
+    if kind in BITWISE:  # a number of the tensor's width
+        lhs, rhs = (np.array([x], _numpy(other)) if isinstance(x, int) else x
+                    for x, other in ((lhs, rhs), (rhs, lhs)))
     if name in ("TrueDiv", "RevTrueDiv") and _are_integers(lhs, rhs):
         lhs = op.cast(Value.from_python_value(lhs), floatx())
     return _stock["binary_op"](lhs, rhs, op_str, dtype, name)
@@ -76,8 +84,12 @@ def binary_op(lhs, rhs, op_str, dtype=None, name=None) -> Value:
 
 def _array_beside(value, other):
     if isinstance(value, np.ndarray) and value.ndim and is_float(other.shape.dtype):
-        return value.astype(tile.convert_pml_dtype_to_np(other.shape.dtype))
+        return value.astype(_numpy(other))
     return value
+
+
+def _numpy(x: Value) -> str:
+    return tile.convert_pml_dtype_to_np(x.shape.dtype)
 
 
 def _are_integers(*operands) -> bool:

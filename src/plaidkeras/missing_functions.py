@@ -1,14 +1,19 @@
 """Functions of keras.backend that PlaidML does not have, or that fail for some layers or losses."""
 
+import builtins
 import math
 
 import keras.backend as K
 import numpy as np
+import plaidml
 import plaidml.keras.backend as plaidml_backend
 from plaidml import op
 from plaidml.tile import Operation, Shape, Value
 
-from plaidkeras import kernels
+from plaidkeras import checks, convolutions, kernels
+from plaidkeras.dtypes import BOOLEAN, floatx
+from plaidkeras.function import Function
+from plaidkeras.graph import kernel, kind
 from plaidkeras.kernels import indices, listed
 
 make_constant, make_variable = plaidml_backend.constant, plaidml_backend.variable
@@ -16,6 +21,10 @@ make_constant, make_variable = plaidml_backend.constant, plaidml_backend.variabl
 
 def variable(value, dtype=None, name=None, constraint=None):
     """A variable; optimizers apply the constraint. PlaidML refuses it."""
+    if isinstance(value, Value):
+        value, dtype = get_value(value), dtype or K.dtype(value)
+    elif not isinstance(value, (bool, int, float)):
+        value = np.asarray(value, dtype or K.floatx())
     made = make_variable(value, dtype, name)
     made.constraint = constraint
     return made
@@ -24,6 +33,171 @@ def variable(value, dtype=None, name=None, constraint=None):
 def constant(value, dtype=None, shape=None, name=None):
     """A constant; PlaidML's takes no nested lists."""
     return make_constant(np.asarray(value), dtype, shape or np.shape(value) or (1,), name)
+
+
+def get_value(x):
+    """The value of a variable, or of what is computed of variables, as an array."""
+    if isinstance(x.var, plaidml.Tensor):
+        return np.array(x.var.as_ndarray(plaidml_backend._ctx))
+    return Function([], [x], [])([])[0]
+
+
+def any(x, axis=None, keepdims=False):
+    """Whether some element is not zero, along an axis; PlaidML's is of a type it cannot fetch."""
+    return K.sum(K.cast(K.not_equal(x, 0), K.floatx()), axis, keepdims) > 0.0
+
+
+def all(x, axis=None, keepdims=False):
+    """Whether no element is zero, along an axis."""
+    return K.equal(K.sum(K.cast(K.equal(x, 0), K.floatx()), axis, keepdims), 0.0)
+
+
+def argmax(x, axis=-1):
+    """The index of the largest element along an axis, also of booleans and of a flat tensor."""
+    x = K.cast(x, K.floatx()) if x.shape.dtype == BOOLEAN else x
+    return op.argmax(K.flatten(x), 0) if axis is None else op.argmax(x, axis)
+
+
+def clip(x, min_value=None, max_value=None):
+    """x, at least min_value and at most max_value; the lower bound where they cross."""
+    if min_value is not None and max_value is not None and not isinstance(max_value, Value):
+        max_value = max_value if isinstance(min_value, Value) else builtins.max(min_value, max_value)
+    return op.clip(x, min_value, max_value)
+
+
+def reshape(x, shape):
+    """x with its elements in another shape; one of its sizes may be -1."""
+    shape, sizes = tuple(shape), [*x.shape.dims, *shape]
+    known = not builtins.any(isinstance(size, Value) or size is None for size in sizes)
+    if known and 0 not in sizes:
+        have, want = int(np.prod(x.shape.dims)), int(np.prod([n for n in shape if n != -1]))
+        if have % want if -1 in shape else have != want:
+            raise ValueError(f"{x.name} of shape {x.shape.dims} cannot be reshaped to {shape}")
+    return op.reshape(x, shape)
+
+
+def dot(x, y):
+    """The product of the last axis of x with the last but one of y, or the only one."""
+    left, right = x.shape.dims[-1], y.shape.dims[-2:][0]
+    if isinstance(left, int) and isinstance(right, int) and left != right:
+        raise ValueError(f"{x.name} and {y.name} cannot be multiplied: their shapes are "
+                         f"{checks.shape(x)} and {checks.shape(y)}")
+    return op.dot(x, y)
+
+
+def pow(x, a):
+    """x to the power of a; either may be a number."""
+    if not isinstance(x, Value) and not isinstance(a, Value):
+        return float(x) ** a
+    if isinstance(a, int) and a == 2:
+        return x * x
+    if isinstance(x, Value) and (not isinstance(a, Value) or a.shape.dims in ((), x.shape.dims)):
+        return op.pow(x, a)
+    like = a if not isinstance(x, Value) else x * K.ones_like(a)
+    return op.pow(like if isinstance(x, Value) else K.ones_like(a) * x, a * K.ones_like(like))
+
+
+def mod(x, y):
+    """What is left of x after division by y, of y's sign; either may be a number."""
+    return x - K.floor(K.cast(x, K.floatx()) / y if isinstance(x, Value) else x / y) * y
+
+
+class Switch(Operation):
+    """then where the condition is not zero, else otherwise, an element after the other."""
+
+    def __init__(self, condition, then, other):
+        super().__init__("function (C, T, E) -> (O) { O = (C ? T : E); }",
+                         [("C", condition), ("T", then), ("E", other)], [("O", then.shape)])
+
+
+def switch(condition, then_expression, else_expression):
+    """One tensor or the other, by a condition for each element or row, or for all.
+
+    Each expression may be a function without arguments. Raises ValueError if they are not of one
+    shape, or the condition is of higher rank.
+    """
+    then, other = (Value.from_python_value(made() if callable(made) else made)
+                   for made in (then_expression, else_expression))
+    if not isinstance(condition, Value):
+        return then if condition else other
+    if then.shape.ndims != other.shape.ndims or condition.shape.ndims > then.shape.ndims:
+        raise ValueError(f"K.switch: the condition {checks.shape(condition)} does not choose between "
+                         f"tensors of the shapes {checks.shape(then)} and {checks.shape(other)}")
+    if condition.shape.ndims:
+        for _ in range(then.shape.ndims - condition.shape.ndims):
+            condition = K.expand_dims(condition)
+    return Switch.function(condition, then, other)
+
+
+def gather(reference, indices):
+    """The rows of a tensor at some indices. A program whose input they are checks them: PlaidML
+    reads, and in training writes, beyond the tensor where one is too large."""
+    rows, made_of = reference.shape.dims[0], indices
+    while made_of.source and kind(made_of.source.op) == "Cast":
+        made_of = made_of.source.op.operands["I"]
+    if isinstance(rows, int) and isinstance(made_of.var, plaidml.Placeholder):
+        made_of.rows = min(rows, getattr(made_of, "rows", rows))
+    return op.gather(reference, K.cast(indices, "int32"))
+
+
+class OneHot(Operation):
+    """Whether each index (...) is the number of a class, as numbers (..., classes)."""
+
+    def __init__(self, indices, classes):
+        at = kernels.indices("i", indices.shape.ndims)
+        super().__init__(
+            f"""function (I[{listed(*at).upper()}], Classes[C], One[Z]) -> (O) {{
+                    O[{listed(*at, 'c')} : {listed(*at, 'c').upper()}] =
+                        =(I[{listed(*at)}] == Classes[c] ? One[0]);
+                }}""", [("I", indices), ("Classes", kernels.constant(np.arange(classes, dtype="int32"))),
+                        ("One", kernels.constant(np.ones(1, K.floatx())))],
+            [("O", Shape(floatx(), (*indices.shape.dims, classes)))])
+
+
+def one_hot(indices, num_classes):
+    """Ones where the class is the index, else zeros: (..., num_classes). PlaidML's is of booleans,
+    which it takes for numbers, and so ends Python where they are added up."""
+    return OneHot.function(indices, num_classes)
+
+
+def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    """The cross-entropy of the numbers of classes, of the output's shape without its axis of classes
+    or with 1 there, and probabilities or logits."""
+    if axis % output.shape.ndims != output.shape.ndims - 1:
+        order = [i for i in range(output.shape.ndims) if i != axis % output.shape.ndims]
+        if target.shape.ndims == output.shape.ndims:
+            target = K.permute_dimensions(target, [*order, axis % output.shape.ndims])
+        output = K.permute_dimensions(output, [*order, axis % output.shape.ndims])
+    sizes = listed(*indices("N", output.shape.ndims - 1))
+    target = kernel("Targets", f"function (T, O[{sizes}, C]) -> (R) {{ R = reshape(T, {sizes}); }}",
+                    {"T": target, "O": output}, output.shape.dims[:-1], output="R")
+    return K.categorical_crossentropy(one_hot(target, output.shape.dims[-1]), output, from_logits)
+
+
+class PrintTensor(Operation):
+    """x itself, which a program prints each time that it computes it."""
+
+    def __init__(self, x, message):
+        self.message = message
+        super().__init__("function (I) -> (O) { Same = I; O = Same; }", [("I", x)], [("O", x.shape)])
+
+
+def print_tensor(x, message=""):
+    """x itself, printed behind the message whenever it is computed."""
+    return PrintTensor.function(x, message)
+
+
+def local_conv1d(inputs, kernel, kernel_size, strides, data_format=None):
+    """A convolution of inputs (n, steps, c) whose weights differ from place to place: kernel
+    (places, window * c, filters)."""
+    return convolutions.local_convolution(inputs, kernel, kernel_size, strides,
+                                          kernel.shape.dims[:1], "channels_last")
+
+
+def local_conv2d(inputs, kernel, kernel_size, strides, output_shape, data_format=None):
+    """The same of images, kernel (rows * columns, window * c, filters)."""
+    return convolutions.local_convolution(inputs, kernel, kernel_size, strides, output_shape,
+                                          data_format or K.image_data_format())
 
 
 def log(x):
@@ -118,6 +292,8 @@ class Interpolation(Operation):
 
 def resize_images(x, height_factor, width_factor, data_format, interpolation="nearest"):
     """x with its rows and columns repeated, or interpolated between as TensorFlow 1 does."""
+    if data_format not in ("channels_first", "channels_last"):
+        raise ValueError(f"Invalid data_format: {data_format}")
     axes = (1, 2) if data_format == "channels_last" else (2, 3)
     for axis, factor in zip(axes, (height_factor, width_factor)):
         if interpolation == "nearest":
@@ -134,5 +310,7 @@ def _bilinear(size, factor):
     return matrix / matrix.sum(axis=1, keepdims=True)
 
 
-REPLACEMENTS = (constant, in_top_k, l2_normalize, log, logsumexp, random_binomial,
-                repeat_elements, resize_images, separable_conv1d, softplus, variable)
+REPLACEMENTS = (all, any, argmax, clip, constant, dot, gather, get_value, in_top_k, l2_normalize,
+                local_conv1d, local_conv2d, log, logsumexp, one_hot, pow, print_tensor, random_binomial,
+                repeat_elements, reshape, resize_images, separable_conv1d, softplus,
+                sparse_categorical_crossentropy, switch, variable)

@@ -75,6 +75,7 @@ for reverse in ("", "Rev"):
 
 RULES["Negate", "I"] = lambda op, g: -g
 RULES["Identity", "I"] = RULES["Identity", "X"] = RULES["Copy", "I"] = lambda op, g: g
+RULES["PrintTensor", "I"] = lambda op, g: g
 
 
 def _chosen(operand, other, wins):
@@ -130,7 +131,7 @@ for name in ("Signs", "FilledLike", "ZerosLike", "OnesLike", "StopGradient", "Sh
 # A draw takes the shape of its operand, not its values.
 for name in ("PrngStep", "PrngState"):
     RULES[name, ...] = ZERO
-for name in ("ArgMax", "OneHot"):
+for name in ("ArgMax", "OneHot", "Targets"):
     RULES[name, ...] = NOT_DIFFERENTIABLE
 
 
@@ -373,6 +374,16 @@ RULES["BlockDiagonal", "K"] = lambda op, g: convolutions.diagonal_blocks(
 RULES["Turned", "K"] = lambda op, g: convolutions.Turned.function(g)
 RULES["Spread", "I"] = lambda op, g: convolutions.gathered(
     g, op.strides, op.offsets, op.operands["I"].shape.dims)
+
+
+@rule("LocalConvolution", "I")
+def local_convolution_input(op, g):
+    return convolutions.local_input_gradient(*op.operands.values(), g, op.strides)
+
+
+@rule("LocalConvolution", "K")
+def local_convolution_weights(op, g):
+    return convolutions.local_kernel_gradient(*op.operands.values(), g, op.strides)
 
 
 @rule("OneChannelConvolution", "I")
