@@ -64,10 +64,10 @@ def kind(operation: Operation) -> str:
     return operation.name if type(operation) is Operation else type(operation).__name__
 
 
-def kernel(name: str, code: str, inputs: dict[str, Value], dims, dtype=None, output="O") -> Value:
-    """The output of a Tile function of `inputs`, of the first input's type unless told."""
+def kernel(name: str, code: str, inputs: dict[str, Value], dims, dtype=None) -> Value:
+    """The output O of a Tile function of `inputs`, of the first input's type unless told."""
     dtype = dtype or next(iter(inputs.values())).shape.dtype
-    return Operation(code, list(inputs.items()), [(output, Shape(dtype, tuple(dims)))],
+    return Operation(code, list(inputs.items()), [("O", Shape(dtype, tuple(dims)))],
                      name=name).sole_output()
 
 

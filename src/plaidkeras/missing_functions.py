@@ -168,9 +168,10 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
         if target.shape.ndims == output.shape.ndims:
             target = K.permute_dimensions(target, [*order, axis % output.shape.ndims])
         output = K.permute_dimensions(output, [*order, axis % output.shape.ndims])
-    sizes = listed(*indices("N", output.shape.ndims - 1))
-    target = kernel("Targets", f"function (T, O[{sizes}, C]) -> (R) {{ R = reshape(T, {sizes}); }}",
-                    {"T": target, "O": output}, output.shape.dims[:-1], output="R")
+    if target.shape.ndims == output.shape.ndims:
+        sizes = listed(*indices("N", output.shape.ndims - 1))
+        target = kernel("Targets", f"function (T[{sizes}, One]) -> (O) {{ O = reshape(T, {sizes}); }}",
+                        {"T": target}, output.shape.dims[:-1])
     return K.categorical_crossentropy(one_hot(target, output.shape.dims[-1]), output, from_logits)
 
 

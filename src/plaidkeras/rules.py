@@ -131,7 +131,7 @@ for name in ("Signs", "FilledLike", "ZerosLike", "OnesLike", "StopGradient", "Sh
 # A draw takes the shape of its operand, not its values.
 for name in ("PrngStep", "PrngState"):
     RULES[name, ...] = ZERO
-for name in ("ArgMax", "OneHot", "Targets"):
+for name in ("ArgMax", "OneHot"):
     RULES[name, ...] = NOT_DIFFERENTIABLE
 
 
