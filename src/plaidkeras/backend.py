@@ -30,7 +30,7 @@ def replace_functions() -> None:
     tile.compose = compose
     Value.__pow__, Value.__mod__ = missing_functions.pow, missing_functions.mod
     Value.__rpow__, Value.__rmod__ = (lambda x, y: K.pow(y, x)), lambda x, y: missing_functions.mod(y, x)
-    Value.eval = missing_functions.get_value
+    Value.eval, Value.__getitem__ = missing_functions.get_value, missing_functions.part
     stock.update(vars(plaidml_backend))
     for replacement in (batch_normalization, categorical_crossentropy, conv, conv_transpose,
                         function, gradients, in_train_phase, moving_average_update,
@@ -113,8 +113,11 @@ def normalize_batch_in_training(x, gamma, beta, reduction_axes, epsilon=1e-3):
     x is off by a constant a channel, on every device.
     """
     reduced = sorted(axis % x.shape.ndims for axis in reduction_axes)
+    kept = [axis for axis in range(x.shape.ndims) if axis not in reduced]
+    if len(kept) != 1:
+        return _normalized_over(x, gamma, beta, reduced, epsilon)
     if reduced != list(range(x.shape.ndims - 1)):
-        (channel,) = set(range(x.shape.ndims)) - set(reduced)
+        (channel,) = kept
         normalized, mean, variance = normalize_batch_in_training(
             transpose(x, [*reduced, channel]), gamma, beta, range(x.shape.ndims - 1), epsilon)
         return transpose(normalized, np.argsort([*reduced, channel]).tolist()), mean, variance
@@ -123,6 +126,17 @@ def normalize_batch_in_training(x, gamma, beta, reduction_axes, epsilon=1e-3):
     normalized = Normalization.function(
         x, mean, variance, _or_filled(gamma, 1, mean), _or_filled(beta, 0, mean), epsilon)
     return normalized, mean, variance
+
+
+def _normalized_over(x, gamma, beta, axes, epsilon):
+    """The same over any axes."""
+    shape = [1 if axis in axes else size for axis, size in enumerate(x.shape.dims)]
+    mean = K.mean(x, axes, keepdims=True)
+    variance = K.mean(K.square(x - mean), axes, keepdims=True)
+    normalized = (x - mean) / K.sqrt(variance + epsilon)
+    normalized = normalized if gamma is None else normalized * K.reshape(gamma, shape)
+    normalized = normalized if beta is None else normalized + K.reshape(beta, shape)
+    return normalized, K.mean(mean, axes), K.mean(variance, axes)
 
 
 def batch_normalization(x, mean, var, beta, gamma, axis=-1, epsilon=1e-3):
@@ -283,6 +297,10 @@ def conv(x, kernel, strides=None, padding="valid", data_format=None, dilation_ra
          channelwise=False):
     """Convolution of any rank; K.conv1d, conv2d and conv3d come here."""
     data_format = data_format or K.image_data_format()
+    channels = x.shape.dims[-1 if data_format == "channels_last" else 1]
+    if isinstance(channels, int) and channels != kernel.shape.dims[-2]:
+        raise ValueError(f"a convolution of {channels} channels cannot have a kernel of the shape "
+                         f"{kernel.shape.dims}")
     if not on_cpu():
         return stock["conv"](x, kernel, strides, padding, data_format, dilation_rate, channelwise)
     if data_format == "channels_first":
@@ -406,6 +424,10 @@ def relu(x, alpha=0., max_value=None, threshold=0.):
 
     Keras passes alpha = 0, which PlaidML takes for a leaky relu and so misses its built-in one.
     """
+    if max_value is not None and not isinstance(threshold, Value) and threshold < 0:
+        # Keras cuts at zero then, too.
+        kept = K.clip(K.switch(x < threshold, K.zeros_like(x), x), 0.0, max_value)
+        return kept + alpha * K.minimum(x - threshold, 0.0)
     return op.relu(x, alpha if isinstance(alpha, Value) or alpha != 0 else None,
                    max_value, threshold)
 

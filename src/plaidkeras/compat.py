@@ -92,6 +92,7 @@ def install_backend() -> None:
             module.convert_kernel = convert_kernel
         # TimeDistributed asks for a global of this name, which it forgot to make.
         keras.layers.wrappers.uses_learning_phase = False
+        infer_shapes_of_lambdas()
         read_text_attributes()
         restore_getargspec()
         fork_workers()
@@ -103,6 +104,23 @@ def convert_kernel(kernel):
     if not 3 <= kernel.ndim <= 5:
         raise ValueError("Invalid kernel shape:", kernel.shape)
     return np.flip(kernel, tuple(range(kernel.ndim - 2))).copy()
+
+
+def infer_shapes_of_lambdas() -> None:
+    """Let a Lambda layer find its output's shape by itself, as Keras does on TensorFlow alone."""
+    import keras.backend as K
+    from keras.layers import Lambda
+
+    compute_told_shape = Lambda.compute_output_shape
+
+    @functools.wraps(compute_told_shape)
+    def compute_output_shape(layer, input_shape):
+        if layer._output_shape is not None:
+            return compute_told_shape(layer, input_shape)
+        made = layer.call([K.placeholder(shape) for shape in input_shape]
+                          if isinstance(input_shape, list) else K.placeholder(input_shape))
+        return [K.int_shape(x) for x in made] if isinstance(made, list) else K.int_shape(made)
+    Lambda.compute_output_shape = compute_output_shape
 
 
 def restore_getargspec() -> None:

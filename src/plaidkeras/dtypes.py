@@ -74,6 +74,8 @@ def binary_op(lhs, rhs, op_str, dtype=None, name=None) -> Value:
     if kind in BITWISE and any(isinstance(x, float) or isinstance(x, Value) and is_float(x.shape.dtype)
                                for x in (lhs, rhs)):
         raise TypeError(f"{kind} is an operation on integers or booleans, not on floats")
+    if kind == "FloorDiv" and isinstance(rhs, int) and rhs == 0:
+        raise ZeroDivisionError(f"{lhs.name} is divided by the integer zero")
     if kind in BITWISE:  # a number of the tensor's width
         lhs, rhs = (np.array([x], _numpy(other)) if isinstance(x, int) else x
                     for x, other in ((lhs, rhs), (rhs, lhs)))

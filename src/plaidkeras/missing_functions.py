@@ -1,6 +1,7 @@
 """Functions of keras.backend that PlaidML does not have, or that fail for some layers or losses."""
 
 import builtins
+import contextlib
 import math
 
 import keras.backend as K
@@ -17,6 +18,8 @@ from plaidkeras.graph import kernel, kind
 from plaidkeras.kernels import indices, listed
 
 make_constant, make_variable = plaidml_backend.constant, plaidml_backend.variable
+stock_part = Value.__getitem__
+set_variable, stock_dropout = plaidml_backend.set_value, plaidml_backend.dropout
 
 
 def variable(value, dtype=None, name=None, constraint=None):
@@ -52,10 +55,39 @@ def all(x, axis=None, keepdims=False):
     return K.equal(K.sum(K.cast(K.equal(x, 0), K.floatx()), axis, keepdims), 0.0)
 
 
+class ArgMax(Operation):
+    """The index of the largest element along an axis, the first of equal ones; PlaidML's is the last
+    of them."""
+
+    def __init__(self, x, axis):
+        at = kernels.indices("i", x.shape.ndims)
+        rows, size = listed(*at[:axis], *at[axis + 1:]), at[axis].upper()
+        rest = f"{rows} : {rows.upper()}" if rows else ""
+        ranks = kernels.constant(np.arange(x.shape.dims[axis], 0, -1, "float32"))
+        super().__init__(
+            f"""function (I[{listed(*at).upper()}], Ranks[{size}]) -> (O) {{
+                    Largest[{rest}] = >(I[{listed(*at)}]);
+                    Rank[{rest}] = >(I[{listed(*at)}] == Largest[{rows}] ? Ranks[{at[axis]}]);
+                    O = as_int({size} - Rank, 64);
+                }}""", [("I", x), ("Ranks", ranks)],
+            [("O", Shape(plaidml.DType.INT64, (*x.shape.dims[:axis], *x.shape.dims[axis + 1:])))])
+
+
 def argmax(x, axis=-1):
-    """The index of the largest element along an axis, also of booleans and of a flat tensor."""
+    """The index of the largest element along an axis, or in the flattened tensor for None."""
     x = K.cast(x, K.floatx()) if x.shape.dtype == BOOLEAN else x
-    return op.argmax(K.flatten(x), 0) if axis is None else op.argmax(x, axis)
+    x, axis = (K.flatten(x), 0) if axis is None else (x, axis % x.shape.ndims)
+    return op.argmax(x, axis) if isinstance(x.shape.dims[axis], Value) else ArgMax.function(x, axis)
+
+
+@contextlib.contextmanager
+def name_scope(name):
+    """What is made inside belongs to a layer; PlaidML's forgets that it ends at an exception."""
+    plaidml_backend._NAME_SCOPE_STACK.append(name)
+    try:
+        yield
+    finally:
+        plaidml_backend._NAME_SCOPE_STACK.pop()
 
 
 def clip(x, min_value=None, max_value=None):
@@ -127,6 +159,18 @@ def switch(condition, then_expression, else_expression):
         for _ in range(then.shape.ndims - condition.shape.ndims):
             condition = K.expand_dims(condition)
     return Switch.function(condition, then, other)
+
+
+def part(x, key):
+    """x[key], also by the number that a tensor holds. Raises IndexError beyond a known end."""
+    if isinstance(key, Value):
+        return K.gather(x, K.reshape(key, (1,)))[0]
+    for size, index in zip(checks.shape(x), key if isinstance(key, tuple) else (key,)):
+        if isinstance(index, int) and size is not None and not -size <= index < size:
+            raise IndexError(f"{x.name} of shape {checks.shape(x)} has no part at {key}")
+        if index is Ellipsis:
+            break
+    return stock_part(x, key)
 
 
 def gather(reference, indices):
@@ -224,6 +268,49 @@ def logsumexp(x, axis=None, keepdims=False):
     return K.log(sums) + (largest if keepdims else K.sum(largest, axis=axis))
 
 
+def arange(start, stop=None, step=1, dtype="int32"):
+    """Numbers at equal distances, the ends also as tensors."""
+    start, stop, step = (number if not isinstance(number, Value) else get_value(number).item()
+                         for number in (start, stop, step))
+    return make_variable(np.arange(start, stop, step, dtype), dtype)
+
+
+def bias_add(x, bias, data_format=None):
+    """x (n, ...) plus a bias of its channels (c,), or of each place and channel (*spatial, c)."""
+    data_format = data_format or K.image_data_format()
+    if data_format not in ("channels_first", "channels_last"):
+        raise ValueError(f"Unknown data_format {data_format}")
+    *spatial, channels = bias.shape.dims
+    if spatial and len(spatial) != x.shape.ndims - 2:
+        raise ValueError(f"a bias of shape {bias.shape.dims} cannot be added to {checks.shape(x)}")
+    if data_format == "channels_first" and x.shape.ndims > 2:
+        bias = K.reshape(bias, (1, channels, *(spatial or [1] * (x.shape.ndims - 2))))
+    return x + bias
+
+
+def concatenate(tensors, axis=-1):
+    """Tensors one after the other along an axis. PlaidML adds up as many tensors of the whole size,
+    and takes minutes to compile hundreds: those are joined in groups first."""
+    while len(tensors) > 16:
+        tensors = [op.concatenate(tensors[i:i + 16], axis) if tensors[i + 1:] else tensors[i]
+                   for i in range(0, len(tensors), 16)]
+    return op.concatenate(tensors, axis) if tensors[1:] else tensors[0]
+
+
+def dropout(x, level, noise_shape=None, seed=None):
+    """x with a share `level` of its elements zero, the others larger by as much."""
+    if not 0 <= level < 1:
+        raise ValueError(f"K.dropout drops a share of at least 0 and less than 1, not {level}")
+    return stock_dropout(x, level, noise_shape, seed)
+
+
+def set_value(x, value):
+    """Put an array, number or list into a variable. Raises ValueError if it is of another shape."""
+    if np.shape(value) != tuple(x.shape.dims) and np.size(value) != 1:
+        raise ValueError(f"{x.name} is of the shape {x.shape.dims}: it cannot take {np.shape(value)}")
+    set_variable(x, np.reshape(np.asarray(value, K.dtype(x)), x.shape.dims))
+
+
 def in_top_k(predictions, targets, k):
     """Whether each target (n,) is among the k largest of its row of predictions (n, classes)."""
     chosen = K.sum(predictions * K.one_hot(targets, predictions.shape.dims[-1]), axis=-1)
@@ -311,7 +398,7 @@ def _bilinear(size, factor):
     return matrix / matrix.sum(axis=1, keepdims=True)
 
 
-REPLACEMENTS = (all, any, argmax, clip, constant, dot, gather, get_value, in_top_k, l2_normalize,
-                local_conv1d, local_conv2d, log, logsumexp, one_hot, pow, print_tensor, random_binomial,
-                repeat_elements, reshape, resize_images, separable_conv1d, softplus,
-                sparse_categorical_crossentropy, switch, variable)
+REPLACEMENTS = (all, any, arange, argmax, bias_add, clip, concatenate, constant, dot, dropout, gather,
+                get_value, in_top_k, l2_normalize, local_conv1d, local_conv2d, log, logsumexp, name_scope, one_hot,
+                pow, print_tensor, random_binomial, repeat_elements, reshape, resize_images,
+                separable_conv1d, set_value, softplus, sparse_categorical_crossentropy, switch, variable)
