@@ -92,6 +92,9 @@ def install_backend() -> None:
             module.convert_kernel = convert_kernel
         # TimeDistributed asks for a global of this name, which it forgot to make.
         keras.layers.wrappers.uses_learning_phase = False
+        # PyYAML 6 wants to be told how much it may build: plain Python, no objects.
+        saving.yaml = types.SimpleNamespace(
+            load=functools.partial(saving.yaml.load, Loader=saving.yaml.FullLoader))
         infer_shapes_of_lambdas()
         read_text_attributes()
         restore_getargspec()
@@ -148,9 +151,15 @@ def read_text_attributes() -> None:
     from keras.engine import saving
     from keras.utils.io_utils import H5Dict
 
-    def encoded(value):
+    class Text(str):
+        """Text that can be decoded, to itself."""
+
+        def decode(self, encoding="utf-8"):
+            return str(self)
+
+    def decodable(value):
         if isinstance(value, str):
-            return value.encode()
+            return Text(value)
         if isinstance(value, np.ndarray) and (value.dtype == object or not value.size):
             return [text.encode() for text in value]  # without any it is an array of floats
         return value
@@ -160,7 +169,7 @@ def read_text_attributes() -> None:
 
         def __init__(self, group):
             self.group = group
-            self.attrs = {name: encoded(value) for name, value in group.attrs.items()}
+            self.attrs = {name: decodable(value) for name, value in group.attrs.items()}
 
         def __getitem__(self, name):
             found = self.group[name]
@@ -171,6 +180,6 @@ def read_text_attributes() -> None:
             Group(group), *arguments, **keywords))
 
     get = H5Dict.__getitem__
-    H5Dict.__getitem__ = functools.wraps(get)(lambda self, name: encoded(get(self, name)))
+    H5Dict.__getitem__ = functools.wraps(get)(lambda self, name: decodable(get(self, name)))
     for name in ("load_weights_from_hdf5_group", "load_weights_from_hdf5_group_by_name"):
         setattr(saving, name, of_group(getattr(saving, name)))

@@ -13,7 +13,7 @@ random = np.random.RandomState(3)
 
 def trained(steps, tokens, labels):
     model = Sequential([Embedding(9, 4, input_length=steps, mask_zero=True),
-                        LSTM(5, return_sequences=True), Bidirectional(GRU(3)), Dense(1)])
+                        Bidirectional(LSTM(2, return_sequences=True)), GRU(3), Dense(1)])
     for i, weights in enumerate(model.weights):
         K.set_value(weights, np.random.RandomState(i).standard_normal(K.int_shape(weights)))
     model.compile("sgd", "mse")
@@ -23,13 +23,13 @@ def trained(steps, tokens, labels):
 
 @pytest.mark.slow
 def test_a_recurrent_network_learns_the_same_where_its_number_of_steps_is_not_known():
-    tokens, labels = random.randint(1, 9, (4, 5)), random.standard_normal((4, 1))
-    tokens[0, :2] = 0
+    tokens, labels = random.randint(1, 9, (4, 3)), random.standard_normal((4, 1))
+    tokens[0, 0] = 0
     model, losses = trained(None, tokens, labels)
-    known, expected = trained(5, tokens, labels)
+    known, expected = trained(3, tokens, labels)
     assert losses == expected
     np.testing.assert_array_equal(model.predict(tokens), known.predict(tokens))
-    assert model.predict(tokens[:, 2:]).shape == (4, 1)
+    assert model.predict(tokens[:, 1:]).shape == (4, 1)
 
 
 def test_states_of_a_recurrence_over_an_unknown_number_of_steps_are_those_of_the_batch():
