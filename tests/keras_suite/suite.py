@@ -7,10 +7,14 @@ one test; pytest-timeout ends one that hangs. Their verdicts are in pytest's own
 import os
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]

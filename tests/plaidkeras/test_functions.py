@@ -64,8 +64,8 @@ def test_a_bias_may_differ_from_place_to_place():
     first = random.standard_normal((2, 5, 3, 4))
     found = evaluated(K.bias_add(K.variable(x), K.variable(bias), "channels_last"),
                       K.bias_add(K.variable(first), K.variable(bias[0, 0]), "channels_first"))
-    np.testing.assert_allclose(found[0], x + bias, rtol=1e-6)
-    np.testing.assert_allclose(found[1], first + bias[0, 0][:, None, None], rtol=1e-6)
+    np.testing.assert_allclose(found[0], x + bias, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[1], first + bias[0, 0][:, None, None], rtol=1e-5, atol=1e-6)
 
 
 def test_a_relu_between_bounds_below_zero_is_that_of_keras():
