@@ -54,6 +54,7 @@ class _PlaidMLBackend(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         for name, value in vars(implementation).items():
             if not name.startswith("__"):
                 setattr(module, name, value)
+        module._BACKEND = "plaidml"
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import numbers
 import numpy as np
 import plaidml
 from plaidml import op, tile
+from plaidml.exceptions import PlaidMLError
 from plaidml.tile import Shape, Value
 
 BOOLEAN, SIZE = plaidml.DType.BOOLEAN, plaidml.DType.UINT64  # PlaidML's symbolic sizes are uint64
@@ -35,6 +36,8 @@ def follow_the_compiler() -> None:
         _stock.update(binary_op=tile.binary_op)
         tile.common_dtype, tile.binary_op = common_dtype, binary_op
         plaidml._NP_TYPES.update(tile.PLAIDML_DTYPE_TO_NUMPY)  # it lacks the short integers
+        # What it says of code that is wrong reads the message of Python 2's exceptions.
+        PlaidMLError.message = property(str)
         Value.__array_ufunc__ = None  # NumPy leaves `array * value` to the Value
         Value.__iter__ = _rows
 
@@ -60,10 +63,10 @@ def common_dtype(*dtypes: plaidml.DType) -> plaidml.DType:
 def binary_op(lhs, rhs, op_str, dtype=None, name=None) -> Value:
     """An operation on the elements of two tensors, or of a tensor and a number or array.
 
-    An array takes the type of a tensor of floats. The quotient of integers is a float. A product
+    An array or large number takes the type of a tensor of floats. The quotient of integers is a float. A product
     with the number zero keeps its shape, which PlaidML drops.
     """
-    lhs, rhs = _array_beside(lhs, rhs), _array_beside(rhs, lhs)
+    lhs, rhs = _beside(lhs, rhs), _beside(rhs, lhs)
     for number, x in (lhs, rhs), (rhs, lhs):
         if (name in ("Mul", "RevMul") and isinstance(number, numbers.Number) and number == 0
                 and x.shape.dtype != SIZE):
@@ -84,9 +87,14 @@ def binary_op(lhs, rhs, op_str, dtype=None, name=None) -> Value:
     return _stock["binary_op"](lhs, rhs, op_str, dtype, name)
 
 
-def _array_beside(value, other):
-    if isinstance(value, np.ndarray) and value.ndim and is_float(other.shape.dtype):
-        return value.astype(_numpy(other))
+def _beside(value, other):
+    if isinstance(other, Value) and is_float(other.shape.dtype):
+        if isinstance(value, np.ndarray) and value.ndim:
+            return value.astype(_numpy(other))
+        if isinstance(value, int) and value.bit_length() > 31:  # no integer of the compiler's
+            return float(value)
+        if isinstance(value, float) and not np.isfinite(value):  # it cannot write these
+            return np.array([value], _numpy(other))
     return value
 
 

@@ -8,7 +8,7 @@ import keras.backend as K
 import numpy as np
 import plaidml
 import plaidml.keras.backend as plaidml_backend
-from plaidml import op
+from plaidml import op, tile
 from plaidml.tile import Operation, Shape, Value
 
 from plaidkeras import checks, convolutions, kernels
@@ -88,6 +88,16 @@ def name_scope(name):
         yield
     finally:
         plaidml_backend._NAME_SCOPE_STACK.pop()
+
+
+def equal(x, y):
+    """Whether elements are equal, to those of a tensor or to any number."""
+    return tile.binary_op(x, y, "L == R", BOOLEAN, "Equal")
+
+
+def not_equal(x, y):
+    """Whether elements are not equal."""
+    return tile.binary_op(x, y, "L != R", BOOLEAN, "NotEqual")
 
 
 def clip(x, min_value=None, max_value=None):
@@ -174,14 +184,16 @@ def part(x, key):
 
 
 def gather(reference, indices):
-    """The rows of a tensor at some indices. A program whose input they are checks them: PlaidML
-    reads, and in training writes, beyond the tensor where one is too large."""
-    rows, made_of = reference.shape.dims[0], indices
+    """The rows of a tensor at some indices. A program whose input they are checks them, others are
+    kept within: PlaidML reads, and in training writes, beyond the tensor where one is too large."""
+    rows, made_of, indices = reference.shape.dims[0], indices, K.cast(indices, "int32")
     while made_of.source and kind(made_of.source.op) == "Cast":
         made_of = made_of.source.op.operands["I"]
     if isinstance(rows, int) and isinstance(made_of.var, plaidml.Placeholder):
-        made_of.rows = min(rows, getattr(made_of, "rows", rows))
-    return op.gather(reference, K.cast(indices, "int32"))
+        made_of.rows = builtins.min(rows, getattr(made_of, "rows", rows))
+    elif isinstance(rows, int):
+        indices = op.clip(indices, 0, rows - 1)
+    return op.gather(reference, indices)
 
 
 class OneHot(Operation):
@@ -398,7 +410,8 @@ def _bilinear(size, factor):
     return matrix / matrix.sum(axis=1, keepdims=True)
 
 
-REPLACEMENTS = (all, any, arange, argmax, bias_add, clip, concatenate, constant, dot, dropout, gather,
-                get_value, in_top_k, l2_normalize, local_conv1d, local_conv2d, log, logsumexp, name_scope, one_hot,
-                pow, print_tensor, random_binomial, repeat_elements, reshape, resize_images,
-                separable_conv1d, set_value, softplus, sparse_categorical_crossentropy, switch, variable)
+REPLACEMENTS = (all, any, arange, argmax, bias_add, clip, concatenate, constant, dot, dropout, equal,
+                gather, get_value, in_top_k, l2_normalize, local_conv1d, local_conv2d, log, logsumexp,
+                name_scope, not_equal, one_hot, pow, print_tensor, random_binomial, repeat_elements,
+                reshape, resize_images, separable_conv1d, set_value, softplus,
+                sparse_categorical_crossentropy, switch, variable)

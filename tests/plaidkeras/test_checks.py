@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from keras.layers import Conv2D, Dense, Embedding
 from keras.models import Sequential
+from plaidml.tile import Operation
 
 from plaidkeras.checks import CannotCompute
 
@@ -91,6 +92,18 @@ def test_an_index_outside_of_an_embedding_is_refused():
     for index in (4, -1):
         with pytest.raises(IndexError, match="words_input holds indices"):
             model.predict(np.array([[index, 0]]))
+
+
+def test_indices_that_are_computed_stay_within_the_tensor():
+    rows = K.gather(K.variable([[1.0], [2.0]]), K.variable([0, 700000, -3], dtype="int32"))
+    assert K.eval(rows).tolist() == [[1], [2], [1]]
+
+
+def test_code_that_is_wrong_is_told_with_its_operation():
+    x = K.variable(np.ones((2, 3)))
+    wrong = Operation("function (I) -> (O) { O = J; }", [("I", x)], [("O", x.shape)], name="Mine")
+    with pytest.raises(Exception, match="in op Mine.*undefined input|in op Mine"):
+        K.eval(wrong.sole_output())
 
 
 def test_numbers_and_variables_are_outputs_like_others():

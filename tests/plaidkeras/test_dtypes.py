@@ -36,6 +36,14 @@ def test_a_python_number_leaves_a_tensor_its_type(x):
         np.testing.assert_allclose(array, wanted, rtol=1e-6)
 
 
+def test_numbers_of_any_size_are_taken(x):
+    values = [x * 2 ** 40, x * float("inf"), K.equal(x, -1e-9), K.equal(x, float("inf"))]
+    found = evaluated(*values)
+    np.testing.assert_array_equal(found[0], X * np.float32(2 ** 40))
+    np.testing.assert_array_equal(found[1][1], [np.inf] * 3)
+    assert not found[2].any() and not found[3].any()
+
+
 def test_type_that_is_told_is_the_type_that_is_computed(x, whole):
     wide, short = K.cast(x, "float64"), K.variable(X, dtype="uint8")
     values = [whole + 1, whole * x, whole * 2.5, whole / 2, wide * x, wide * 2, short + 1, short * whole,
