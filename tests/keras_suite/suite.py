@@ -58,8 +58,8 @@ def run(checkout: Path, file: str, results: Path, stock: bool = False) -> Outcom
                 [sys.executable, "-m", "pytest", str(checkout.resolve() / file), "-c", os.devnull,
                  f"--rootdir={checkout.resolve()}", "-p", "tests.keras_suite.backend", "-n", "1",
                  "--max-worker-restart=1000", f"--timeout={SECONDS_A_TEST}",
-                 "--timeout-method=thread", "-p", "no:cacheprovider", "-W", "ignore",
-                 "-o", "junit_family=xunit1", f"--junitxml={report}"],
+                 "--timeout-method=thread", "-p", "no:cacheprovider", "-o", "junit_family=xunit1",
+                 f"--junitxml={report}"],
                 cwd=scratch, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
     return dict(outcomes(report, file))
 
