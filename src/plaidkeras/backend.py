@@ -114,6 +114,9 @@ def normalize_batch_in_training(x, gamma, beta, reduction_axes, epsilon=1e-3):
     """
     reduced = sorted(axis % x.shape.ndims for axis in reduction_axes)
     kept = [axis for axis in range(x.shape.ndims) if axis not in reduced]
+    sizes = {vector.shape.dims for vector in (gamma, beta) if vector is not None}
+    if len(kept) == 1 and not sizes <= {(x.shape.dims[kept[0]],)}:  # a scale of other axes
+        return stock["normalize_batch_in_training"](x, gamma, beta, reduction_axes, epsilon)
     if len(kept) != 1:
         return _normalized_over(x, gamma, beta, reduced, epsilon)
     if reduced != list(range(x.shape.ndims - 1)):

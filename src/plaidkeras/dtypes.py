@@ -39,7 +39,7 @@ def follow_the_compiler() -> None:
         # What it says of code that is wrong reads the message of Python 2's exceptions.
         PlaidMLError.message = property(str)
         Value.__array_ufunc__ = None  # NumPy leaves `array * value` to the Value
-        Value.__iter__ = _rows
+        Value.__iter__, Value.dtype = _rows, property(_numpy)
 
 
 def is_float(dtype: plaidml.DType) -> bool:

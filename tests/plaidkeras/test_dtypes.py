@@ -49,7 +49,7 @@ def test_type_that_is_told_is_the_type_that_is_computed(x, whole):
     values = [whole + 1, whole * x, whole * 2.5, whole / 2, wide * x, wide * 2, short + 1, short * whole,
               K.exp(whole), K.mean(whole), K.greater(x, 1), K.max(whole)]
     for value, array in zip(values, evaluated(*values)):
-        assert array.dtype.name == K.dtype(value), value
+        assert array.dtype.name == K.dtype(value) == value.dtype, value
 
 
 def test_a_layer_follows_a_lambda_that_divides_by_an_integer():
