@@ -30,7 +30,8 @@ else:
 
 import keras.backend  # noqa: E402
 
-sys.modules["requests"] = None  # some have it and some not: the list holds for both
+for name in ("pydot", "requests"):
+    sys.modules[name] = None  # some have it and some not: the list holds for both
 
 # backend_test.py compares with NumPy what it imports under the name of TensorFlow's.
 sys.modules["keras.backend.tensorflow_backend"] = keras.backend
