@@ -88,6 +88,7 @@ def binary_op(lhs, rhs, op_str, dtype=None, name=None) -> Value:
 
 
 def _beside(value, other):
+    value = np.asarray(value) if isinstance(value, (list, tuple)) else value
     if isinstance(other, Value) and is_float(other.shape.dtype):
         if isinstance(value, np.ndarray) and value.ndim:
             return value.astype(_numpy(other))
