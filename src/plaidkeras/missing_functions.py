@@ -35,7 +35,8 @@ def variable(value, dtype=None, name=None, constraint=None):
 
 def constant(value, dtype=None, shape=None, name=None):
     """A constant; PlaidML's takes no nested lists."""
-    return make_constant(np.asarray(value), dtype, shape or np.shape(value) or (1,), name)
+    return make_constant(np.asarray(value), dtype,
+                         (np.shape(value) or (1,)) if shape is None else shape, name)
 
 
 def get_value(x):
@@ -313,7 +314,9 @@ def dropout(x, level, noise_shape=None, seed=None):
     """x with a share `level` of its elements zero, the others larger by as much."""
     if not 0 <= level < 1:
         raise ValueError(f"K.dropout drops a share of at least 0 and less than 1, not {level}")
-    return stock_dropout(x, level, noise_shape, seed)
+    dropped = stock_dropout(x, level, noise_shape, seed)
+    dropped.shape = x.shape  # PlaidML tells float32 of any
+    return dropped
 
 
 def set_value(x, value):

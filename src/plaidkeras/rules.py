@@ -198,6 +198,13 @@ def reshape(op, g):
     return kernels.reshape_like(g, operand)
 
 
+# What gradients are made of, for gradients of gradients.
+RULES["BroadcastLike", "X"] = lambda op, g: g
+RULES["RestoreAxes", "I"] = RULES["ReshapeLike", "I"] = lambda op, g: kernels.reshape_like(
+    g, op.operands["I"])
+RULES["BroadcastLike", "L"] = RULES["ReshapeLike", "L"] = ZERO
+
+
 @rule("Transpose", "X")
 def transpose(op, g):
     return kernels.transpose(g, sorted(range(len(op.order)), key=lambda axis: op.order[axis]))
@@ -437,6 +444,22 @@ def max_pool(op, g):
 
 
 RULES["MaxPool", "Signs"] = ZERO
+
+
+@rule("TiledMaxPoolInputGradient", "G")
+def max_pool_gradient(op, g):
+    x, signs, y, _, ranks, _ = op.operands.values()
+    return kernels.tiled_max_pool_picked(x, signs, y, ranks, g)
+
+
+@rule("MaxPoolInputGradient", "G")
+def pool_gradient(op, g):
+    x, y, ranks, _ = op.operands.values()
+    return kernels.max_pool_picked(x, y, ranks, g, *op.geometry)
+
+
+for operand in ("X", "Signs", "Y"):
+    RULES["TiledMaxPoolInputGradient", operand] = RULES["MaxPoolInputGradient", operand] = ZERO
 
 
 # Normalization, over the last axis; see backend.py

@@ -52,6 +52,13 @@ def test_type_that_is_told_is_the_type_that_is_computed(x, whole):
         assert array.dtype.name == K.dtype(value) == value.dtype, value
 
 
+def test_dropout_and_constants_keep_type_and_shape():
+    wide = K.variable(X, dtype="float64")
+    dropped = K.dropout(wide, 0.5)
+    assert K.dtype(dropped) == K.eval(dropped).dtype.name == "float64"
+    assert K.get_value(K.zeros(())).shape == ()
+
+
 def test_a_layer_follows_a_lambda_that_divides_by_an_integer():
     model = Sequential([Lambda(lambda x: x / 255, input_shape=(3,)), Dense(2)])
     weights = model.get_weights()[0]

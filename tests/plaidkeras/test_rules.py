@@ -154,6 +154,13 @@ CASES = {
     "MaxPool X": (pool("valid"), [apart(2, 4, 6, 3)]),
     "MaxPool X, of three columns": (pool("same", size=(2, 3), strides=(2, 3)),
                                     [apart(2, 4, 6, 2)]),
+    "RestoreAxes I, BroadcastLike X": (
+        lambda x: K.gradients(K.sum(K.square(K.sum(x, axis=1))), [x])[0], [normal(2, 3)]),
+    "ReshapeLike I": (lambda x: K.gradients(K.sum(K.square(K.flatten(x))), [x])[0], [normal(2, 3)]),
+    "TiledMaxPoolInputGradient G": (
+        lambda x: K.gradients(K.sum(K.square(pool("valid")(x))), [x])[0], [apart(2, 4, 6, 2)]),
+    "MaxPoolInputGradient G": (
+        lambda x: K.gradients(K.sum(K.square(pool("same")(x))), [x])[0], [apart(2, 3, 5, 2)]),
     "Pool I": (pool("valid"), [apart(2, 5, 6, 3)]),
     "Pool I, same": (pool("same"), [apart(2, 5, 3, 2)]),
     "Pool I, overlapping": (pool("valid", size=(3, 3)), [apart(2, 7, 5, 2)]),
