@@ -130,19 +130,17 @@ def dot(x, y):
 
 def pow(x, a):
     """x to the power of a; either may be a number."""
-    if not isinstance(x, Value) and not isinstance(a, Value):
-        return float(x) ** a
+    x = x if isinstance(x, Value) else constant(x, shape=())
     if isinstance(a, int) and a == 2:
         return x * x
-    if isinstance(x, Value) and (not isinstance(a, Value) or a.shape.dims in ((), x.shape.dims)):
-        return op.pow(x, a)
-    like = a if not isinstance(x, Value) else x * K.ones_like(a)
-    return op.pow(like if isinstance(x, Value) else K.ones_like(a) * x, a * K.ones_like(like))
+    if isinstance(a, Value) and a.shape.dims not in ((), x.shape.dims):
+        x, a = x + 0.0 * a, a + 0.0 * x
+    return op.pow(x, a)
 
 
 def mod(x, y):
     """What is left of x after division by y, of y's sign; either may be a number."""
-    return x - K.floor(K.cast(x, K.floatx()) / y if isinstance(x, Value) else x / y) * y
+    return x - K.floor(x / y) * y
 
 
 class Switch(Operation):
