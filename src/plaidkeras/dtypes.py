@@ -63,8 +63,8 @@ def common_dtype(*dtypes: plaidml.DType) -> plaidml.DType:
 def binary_op(lhs, rhs, op_str, dtype=None, name=None) -> Value:
     """An operation on the elements of two tensors, or of a tensor and a number or array.
 
-    An array or large number takes the type of a tensor of floats. The quotient of integers is a float. A product
-    with the number zero keeps its shape, which PlaidML drops.
+    An array or large number takes the type of a tensor of floats. The quotient of integers is a
+    float. A product with the number zero keeps its shape, which PlaidML drops.
     """
     lhs, rhs = _beside(lhs, rhs), _beside(rhs, lhs)
     for number, x in (lhs, rhs), (rhs, lhs):
