@@ -37,8 +37,9 @@ def install(device: str | None = None) -> Device:
         warnings.warn(compiler_patches.DANGER, RuntimeWarning, stacklevel=2)
 
     # These modules import keras themselves.
-    from plaidkeras import adadelta, backend, graph, prediction, seeds
+    from plaidkeras import adadelta, backend, dtypes, graph, prediction, seeds
 
+    dtypes.follow_the_compiler()
     graph.remember_arguments()
     backend.replace_functions()
     adadelta.replace_updates()

@@ -11,7 +11,7 @@ import plaidml.keras.backend as plaidml_backend
 from plaidml import op, tile
 from plaidml.tile import Operation, Shape, Value
 
-from plaidkeras import convolutions, kernels, missing_functions
+from plaidkeras import convolutions, kernels, missing_functions, recurrences
 from plaidkeras.device import on_cpu
 from plaidkeras.function import Function
 from plaidkeras.gradients import gradients
@@ -28,11 +28,15 @@ def replace_functions() -> None:
     if stock:  # it was called before
         return
     tile.compose = compose
+    Value.__pow__, Value.__mod__ = missing_functions.pow, missing_functions.mod
+    Value.__rpow__, Value.__rmod__ = (lambda x, y: K.pow(y, x)), lambda x, y: missing_functions.mod(y, x)
+    Value.eval, Value.__getitem__ = missing_functions.get_value, missing_functions.part
     stock.update(vars(plaidml_backend))
     for replacement in (batch_normalization, categorical_crossentropy, conv, conv_transpose, dot,
                         function, gradients, in_train_phase, moving_average_update,
                         normalize_batch_in_training, permute_dimensions, pool, relu, softmax,
-                        stop_gradient, *missing_functions.REPLACEMENTS):
+                        stop_gradient, *missing_functions.REPLACEMENTS,
+                        *recurrences.REPLACEMENTS):
         # keras.backend is a copy of the names of plaidml.keras.backend: both need them.
         for module in (K, plaidml_backend):
             setattr(module, replacement.__name__, replacement)
@@ -108,8 +112,14 @@ def normalize_batch_in_training(x, gamma, beta, reduction_axes, epsilon=1e-3):
     x is off by a constant a channel, on every device.
     """
     reduced = sorted(axis % x.shape.ndims for axis in reduction_axes)
+    kept = [axis for axis in range(x.shape.ndims) if axis not in reduced]
+    sizes = {vector.shape.dims for vector in (gamma, beta) if vector is not None}
+    if len(kept) == 1 and not sizes <= {(x.shape.dims[kept[0]],)}:  # a scale of other axes
+        return stock["normalize_batch_in_training"](x, gamma, beta, reduction_axes, epsilon)
+    if len(kept) != 1:
+        return _normalized_over(x, gamma, beta, reduced, epsilon)
     if reduced != list(range(x.shape.ndims - 1)):
-        (channel,) = set(range(x.shape.ndims)) - set(reduced)
+        (channel,) = kept
         normalized, mean, variance = normalize_batch_in_training(
             transpose(x, [*reduced, channel]), gamma, beta, range(x.shape.ndims - 1), epsilon)
         return transpose(normalized, np.argsort([*reduced, channel]).tolist()), mean, variance
@@ -119,6 +129,17 @@ def normalize_batch_in_training(x, gamma, beta, reduction_axes, epsilon=1e-3):
     normalized = Normalization.function(
         deviations, variance, _or_filled(gamma, 1, mean), _or_filled(beta, 0, mean), epsilon)
     return normalized, mean, variance
+
+
+def _normalized_over(x, gamma, beta, axes, epsilon):
+    """The same over any axes."""
+    shape = [1 if axis in axes else size for axis, size in enumerate(x.shape.dims)]
+    mean = K.mean(x, axes, keepdims=True)
+    variance = K.mean(K.square(x - mean), axes, keepdims=True)
+    normalized = (x - mean) / K.sqrt(variance + epsilon)
+    normalized = normalized if gamma is None else normalized * K.reshape(gamma, shape)
+    normalized = normalized if beta is None else normalized + K.reshape(beta, shape)
+    return normalized, K.mean(mean, axes), K.mean(variance, axes)
 
 
 def batch_normalization(x, mean, var, beta, gamma, axis=-1, epsilon=1e-3):
@@ -222,8 +243,12 @@ def softmax(x, axis=-1):
     return transpose(Softmax.function(transpose(x, order)), order)
 
 
-def categorical_crossentropy(target, output, from_logits=False):
-    """The cross-entropy of one-hot targets and probabilities, or logits."""
+def categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    """The cross-entropy of one-hot targets and probabilities, or logits, along an axis."""
+    axis %= output.shape.ndims
+    if axis != output.shape.ndims - 1:
+        order = [*(i for i in range(output.shape.ndims) if i != axis), axis]
+        target, output = transpose(target, order), transpose(output, order)
     if not from_logits and output.source and isinstance(output.source.op, Softmax):
         output, from_logits = output.source.op.logits, True
     if from_logits and output.shape.ndims > 1:
@@ -300,6 +325,10 @@ def conv(x, kernel, strides=None, padding="valid", data_format=None, dilation_ra
          channelwise=False):
     """Convolution of any rank; K.conv1d, conv2d and conv3d come here."""
     data_format = data_format or K.image_data_format()
+    channels = x.shape.dims[-1 if data_format == "channels_last" else 1]
+    if isinstance(channels, int) and channels != kernel.shape.dims[-2]:
+        raise ValueError(f"a convolution of {channels} channels cannot have a kernel of the shape "
+                         f"{kernel.shape.dims}")
     if not on_cpu():
         return stock["conv"](x, kernel, strides, padding, data_format, dilation_rate, channelwise)
     if data_format == "channels_first":
@@ -424,6 +453,10 @@ def relu(x, alpha=0., max_value=None, threshold=0.):
 
     Keras passes alpha = 0, which PlaidML takes for a leaky relu and so misses its built-in one.
     """
+    if max_value is not None and not isinstance(threshold, Value) and threshold < 0:
+        # Keras cuts at zero then, too.
+        kept = K.clip(K.switch(x < threshold, K.zeros_like(x), x), 0.0, max_value)
+        return kept + alpha * K.minimum(x - threshold, 0.0)
     return op.relu(x, alpha if isinstance(alpha, Value) or alpha != 0 else None,
                    max_value, threshold)
 

@@ -54,6 +54,7 @@ class _PlaidMLBackend(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         for name, value in vars(implementation).items():
             if not name.startswith("__"):
                 setattr(module, name, value)
+        module._BACKEND = "plaidml"
 
 
 @contextlib.contextmanager
@@ -82,13 +83,48 @@ def install_backend() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "is" with a literal, invalid escapes: theirs since 2018
         sys.meta_path.insert(0, _PlaidMLBackend())
-        import keras.utils.conv_utils
+        import keras.layers.wrappers
+        import keras.utils.layer_utils
+        from keras.engine import saving
 
         # Keras takes every backend but TensorFlow for Theano, whose kernels are flipped.
-        keras.utils.conv_utils.convert_kernel = lambda kernel: kernel
+        saving._need_convert_kernel = lambda original_backend: original_backend == "theano"
+        for module in (keras.utils.conv_utils, keras.utils.layer_utils):
+            module.convert_kernel = convert_kernel
+        # TimeDistributed asks for a global of this name, which it forgot to make.
+        keras.layers.wrappers.uses_learning_phase = False
+        # PyYAML 6 wants to be told how much it may build: plain Python, no objects.
+        saving.yaml = types.SimpleNamespace(
+            load=functools.partial(saving.yaml.load, Loader=saving.yaml.FullLoader))
+        infer_shapes_of_lambdas()
         read_text_attributes()
         restore_getargspec()
         fork_workers()
+
+
+def convert_kernel(kernel):
+    """A kernel (*window, c, d) turned round in space; Keras's own indexes with a list of slices."""
+    kernel = np.asarray(kernel)
+    if not 3 <= kernel.ndim <= 5:
+        raise ValueError("Invalid kernel shape:", kernel.shape)
+    return np.flip(kernel, tuple(range(kernel.ndim - 2))).copy()
+
+
+def infer_shapes_of_lambdas() -> None:
+    """Let a Lambda layer find its output's shape by itself, as Keras does on TensorFlow alone."""
+    import keras.backend as K
+    from keras.layers import Lambda
+
+    compute_told_shape = Lambda.compute_output_shape
+
+    @functools.wraps(compute_told_shape)
+    def compute_output_shape(layer, input_shape):
+        if layer._output_shape is not None:
+            return compute_told_shape(layer, input_shape)
+        made = layer.call([K.placeholder(shape) for shape in input_shape]
+                          if isinstance(input_shape, list) else K.placeholder(input_shape))
+        return [K.int_shape(x) for x in made] if isinstance(made, list) else K.int_shape(made)
+    Lambda.compute_output_shape = compute_output_shape
 
 
 def restore_getargspec() -> None:
@@ -116,9 +152,15 @@ def read_text_attributes() -> None:
     from keras.engine import saving
     from keras.utils.io_utils import H5Dict
 
-    def encoded(value):
+    class Text(str):
+        """Text that can be decoded, to itself."""
+
+        def decode(self, encoding="utf-8"):
+            return str(self)
+
+    def decodable(value):
         if isinstance(value, str):
-            return value.encode()
+            return Text(value)
         if isinstance(value, np.ndarray) and (value.dtype == object or not value.size):
             return [text.encode() for text in value]  # without any it is an array of floats
         return value
@@ -128,7 +170,7 @@ def read_text_attributes() -> None:
 
         def __init__(self, group):
             self.group = group
-            self.attrs = {name: encoded(value) for name, value in group.attrs.items()}
+            self.attrs = {name: decodable(value) for name, value in group.attrs.items()}
 
         def __getitem__(self, name):
             found = self.group[name]
@@ -139,6 +181,6 @@ def read_text_attributes() -> None:
             Group(group), *arguments, **keywords))
 
     get = H5Dict.__getitem__
-    H5Dict.__getitem__ = functools.wraps(get)(lambda self, name: encoded(get(self, name)))
+    H5Dict.__getitem__ = functools.wraps(get)(lambda self, name: decodable(get(self, name)))
     for name in ("load_weights_from_hdf5_group", "load_weights_from_hdf5_group_by_name"):
         setattr(saving, name, of_group(getattr(saving, name)))

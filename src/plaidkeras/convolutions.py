@@ -119,3 +119,56 @@ def mean_pool(x, window, strides, padding):
         inside = np.minimum(first + wide, size) - np.maximum(first, 0)
         shares = np.multiply.outer(shares, inside / wide)
     return means / kernels.constant(shares[None, ..., None].astype(dtype))
+
+
+class LocalConvolution(Operation):
+    """A convolution of x (n, *spatial, c) with other weights at each place: (*places, *window, c, d)."""
+
+    def __init__(self, x, weights, strides):
+        self.strides, rank = tuple(strides), len(strides)
+        places = weights.shape.dims[:rank]
+        super().__init__(_local(
+            rank, self.strides, f"function (I[N, {{x}}, C], K[{{p}}, {{k}}, C, D]) -> (O) {{{{"
+            f" O[n, {{at}}, d : N, {{p}}, D] = +(I[n, {{read}}, c] * K[{{at}}, {{place}}, c, d]); }}}}"),
+            [("I", x), ("K", weights)],
+            [("O", Shape(x.shape.dtype, (x.shape.dims[0], *places, weights.shape.dims[-1])))])
+
+
+def _local(rank, strides, code):
+    """Tile code with the names of the indices and sizes of a local convolution put in."""
+    at, place = indices("p", rank), indices("k", rank)
+    read = listed(*(f"{stride}*{p} + {k}" for stride, p, k in zip(strides, at, place)))
+    return code.format(x=listed(*indices("X", rank)), p=listed(*at).upper(), k=listed(*place).upper(),
+                       at=listed(*at), place=listed(*place), read=read)
+
+
+def local_input_gradient(x: Value, weights: Value, dy: Value, strides) -> Value:
+    """The gradient of LocalConvolution with respect to x."""
+    return kernel("LocalInputGradient", _local(
+        len(strides), strides, "function (I[N, {x}, C], K[{p}, {k}, C, D], G[N, {p}, D]) -> (O) {{"
+        " O[n, {read}, c : N, {x}, C] = +(G[n, {at}, d] * K[{at}, {place}, c, d]); }}"),
+        {"I": x, "K": weights, "G": dy}, x.shape.dims)
+
+
+def local_kernel_gradient(x: Value, weights: Value, dy: Value, strides) -> Value:
+    """The gradient of LocalConvolution with respect to its weights."""
+    return kernel("LocalKernelGradient", _local(
+        len(strides), strides, "function (I[N, {x}, C], K[{p}, {k}, C, D], G[N, {p}, D]) -> (O) {{"
+        " O[{at}, {place}, c, d : {p}, {k}, C, D] = +(I[n, {read}, c] * G[n, {at}, d]); }}"),
+        {"I": x, "K": weights, "G": dy}, weights.shape.dims)
+
+
+def local_convolution(x, weights, window, strides, places, data_format):
+    """LocalConvolution as Keras asks for it: weights (places, window and channels, filters), whose
+    middle axis begins with the channels where x does."""
+    channels, filters = x.shape.dims[-1 if data_format == "channels_last" else 1], weights.shape.dims[-1]
+    rank = len(window)
+    if data_format == "channels_last":
+        return LocalConvolution.function(
+            x, K.reshape(weights, (*places, *window, channels, filters)), strides)
+    weights = kernels.transpose(
+        K.reshape(weights, (*places, channels, *window, filters)),
+        [*range(rank), *range(rank + 1, 2 * rank + 1), rank, 2 * rank + 1])
+    made = LocalConvolution.function(
+        kernels.transpose(x, [0, *range(2, rank + 2), 1]), weights, strides)
+    return kernels.transpose(made, [0, rank + 1, *range(1, rank + 1)])

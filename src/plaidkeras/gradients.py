@@ -9,9 +9,9 @@ import functools
 import operator
 import warnings
 
-from plaidml.tile import Operation, Value
+from plaidml.tile import Operation, Shape, Value
 
-from plaidkeras.graph import Deferred, expansion, kind, needs
+from plaidkeras.graph import Deferred, Setting, expansion, kind, needs
 from plaidkeras.kernels import add_affine, filled_like, unbroadcast
 from plaidkeras.rules import NOT_DIFFERENTIABLE, PLAIDMLS_OWN, RULES, ZERO, AffineTerm
 from plaidkeras.stock_gradient import stock_gradient
@@ -40,20 +40,20 @@ class Gradients(Deferred):
                          [(f"O{i}", v.shape) for i, v in enumerate(variables)])
         self.loss, self.variables = loss, variables
 
-    def expand(self, phase):
+    def expand(self, setting):
         return {f"O{i}": value
-                for i, value in enumerate(walk(self.loss, self.variables, phase))}
+                for i, value in enumerate(walk(self.loss, self.variables, setting))}
 
 
-def walk(loss: Value, variables: list[Value], phase: int | None) -> list[Value]:
+def walk(loss: Value, variables: list[Value], setting: Setting) -> list[Value]:
     """Go back from the loss through every operation that leads to a variable, once each."""
-    order = _operations_behind(loss, phase)
-    leading = _values_leading_to(variables, order, phase)
+    order = _operations_behind(loss, setting)
+    leading = _values_leading_to(variables, order, setting)
     contributions = collections.defaultdict(list)  # to the gradient of each value, by its key
     contributions[loss.key].append(filled_like(loss, 1.0))
 
     for operation in reversed(order):
-        stands_for = expansion(operation, phase)
+        stands_for = expansion(operation, setting)
         if stands_for:
             for name, value in stands_for.items():
                 contributions[value.key] += contributions[operation.outputs[name].key]
@@ -66,11 +66,21 @@ def walk(loss: Value, variables: list[Value], phase: int | None) -> list[Value]:
             if operand.key in leading:
                 contribution = rule_for(operation, name)(operation, g)
                 if isinstance(contribution, Value):
-                    contribution = unbroadcast(contribution, operand)
+                    contribution = _of_known_size(unbroadcast(contribution, operand), operand)
                 if contribution is not ZERO:
                     contributions[operand.key].append(contribution)
     return [total(contributions[v.key]) if contributions[v.key] else filled_like(v, 0.0)
             for v in variables]
+
+
+def _of_known_size(gradient: Value, operand: Value) -> Value:
+    """A gradient, whose sizes are its operand's: Keras's targets are of unknown size, and with them
+    what is computed from the loss, while the sizes of a convolution stand in its Tile code."""
+    dims = tuple(known if isinstance(known, int) else dim
+                 for known, dim in zip(operand.shape.dims, gradient.shape.dims))
+    if dims == gradient.shape.dims:
+        return gradient
+    return Value(Shape(gradient.shape.dtype, dims), gradient.var, gradient.source)
 
 
 def total(contributions) -> Value:
@@ -88,7 +98,7 @@ def total(contributions) -> Value:
     return add_affine(filled_like(x, 0.0) if gradient is None else gradient, x, mean, slope, shift)
 
 
-def _operations_behind(loss: Value, phase: int | None) -> list[Operation]:
+def _operations_behind(loss: Value, setting: Setting) -> list[Operation]:
     """All operations that a value depends on, each after those that it depends on itself."""
     order, seen = [], set()
     waiting = [(loss.source, False)]
@@ -101,15 +111,15 @@ def _operations_behind(loss: Value, phase: int | None) -> list[Operation]:
             continue
         seen.add(source.op)
         waiting.append((source, True))
-        waiting += [(value.source, False) for value in needs(source.op, phase)]
+        waiting += [(value.source, False) for value in needs(source.op, setting)]
     return order
 
 
-def _values_leading_to(variables, order: list[Operation], phase: int | None) -> set:
+def _values_leading_to(variables, order: list[Operation], setting: Setting) -> set:
     """The keys of all values that depend on one of the variables."""
     leading = {variable.key for variable in variables}
     for operation in order:
-        if any(value.key in leading for value in needs(operation, phase)):
+        if any(value.key in leading for value in needs(operation, setting)):
             leading.update(value.key for value in operation.outputs.values())
     return leading
 

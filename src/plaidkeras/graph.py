@@ -10,11 +10,24 @@ import copy
 import functools
 import inspect
 import re
+from typing import NamedTuple
 
 import plaidml
+import plaidml.keras.backend as plaidml_backend
 from plaidml.tile import Operation, Shape, Value
 
-TEST, TRAIN = 0, 1
+from plaidkeras.dtypes import computable
+
+
+class Setting(NamedTuple):
+    """What a program is compiled for: a learning phase, or None where there is none, and the number
+    of steps of each unrolled operation, by the key of the Value that stands for it."""
+
+    phase: int | None
+    steps: frozenset = frozenset()
+
+
+NO_PHASE, TEST, TRAIN = Setting(None), Setting(0), Setting(1)
 
 
 def remember_arguments() -> None:
@@ -28,7 +41,10 @@ def remember_arguments() -> None:
 
     @functools.wraps(initialize)
     def __init__(self, code, inputs, outputs, name=None, side_effects=None):
-        self.operands = {key: Value.from_python_value(value) for key, value in inputs}
+        operands = {key: Value.from_python_value(value) for key, value in inputs}
+        of = name if type(self) is Operation else type(self).__name__
+        code, self.operands, outputs = computable(of, code, operands, outputs)
+        self.scope = "/".join(plaidml_backend._NAME_SCOPE_STACK)  # the layer's name
         initialize(self, code, list(self.operands.items()), outputs, name, side_effects)
 
     if make is object.__new__:
@@ -58,26 +74,26 @@ def kernel(name: str, code: str, inputs: dict[str, Value], dims, dtype=None) -> 
 class Deferred(Operation):
     """An operation that stands for others until it is compiled for a learning phase."""
 
-    def expand(self, phase: int | None) -> dict[str, Value] | None:
-        """The values of its outputs in a phase; None if it is to be compiled as it is."""
+    def expand(self, setting: Setting) -> dict[str, Value] | None:
+        """The values of its outputs in a setting; None if it is to be compiled as it is."""
         raise NotImplementedError
 
 
-def expansion(operation: Operation, phase: int | None) -> dict[str, Value] | None:
-    """The values that a Deferred operation's outputs stand for in a phase, else None."""
+def expansion(operation: Operation, setting: Setting) -> dict[str, Value] | None:
+    """The values that a Deferred operation's outputs stand for in a setting, else None."""
     if not isinstance(operation, Deferred):
         return None
     known = vars(operation).setdefault("expansions", {})
-    if phase not in known:
-        known[phase] = operation.expand(phase)
-    return known[phase]
+    if setting not in known:
+        known[setting] = operation.expand(setting)
+    return known[setting]
 
 
-def origin(value: Value, phase: int | None) -> Value:
+def origin(value: Value, setting: Setting) -> Value:
     """The value that is computed, or the variable, where others only stand for it."""
     while value.source:
         operation, name = value.source
-        stands_for = expansion(operation, phase)
+        stands_for = expansion(operation, setting)
         if stands_for:
             value = stands_for[name]
         elif operation.code and re.search(r"\{\s*\w+ = \w+;\s*\}", operation.code):
@@ -101,9 +117,9 @@ def copied(x: Value) -> Value:
     return kernel("Copy", code, {"I": x}, x.shape.dims)
 
 
-def needs(operation: Operation, phase: int | None) -> list[Value]:
+def needs(operation: Operation, setting: Setting) -> list[Value]:
     """The values that an operation's outputs are computed from."""
-    return list((expansion(operation, phase) or operation.operands).values())
+    return list((expansion(operation, setting) or operation.operands).values())
 
 
 class PhaseSwitch(Deferred):
@@ -114,17 +130,34 @@ class PhaseSwitch(Deferred):
                          [("C", learning_phase), ("T", train), ("E", test)],
                          [("O", train.shape)])
 
-    def expand(self, phase):
-        if phase is None:
+    def expand(self, setting):
+        if setting.phase is None:
             return None
-        return {"O": self.operands["T" if phase == TRAIN else "E"]}
+        return {"O": self.operands["T" if setting.phase else "E"]}
+
+
+class Unrolled(Deferred):
+    """A number of steps that is known when the arrays are.
+
+    `build` makes the outputs for a number of steps, `like` are these for one; `steps` stands for
+    the number. `operands` are what it computes with as far as this is known before.
+    """
+
+    def __init__(self, build, steps, like, operands):
+        self.build, self.steps = build, steps
+        super().__init__(None, [(f"I{i}", value) for i, value in enumerate([steps, *operands])],
+                         [(f"O{i}", value.shape) for i, value in enumerate(like)])
+
+    def expand(self, setting):
+        steps = dict(setting.steps).get(self.steps.key)
+        return steps and {f"O{i}": value for i, value in enumerate(self.build(steps))}
 
 
 class Bindings:
     """The PlaidML variables of all operations of one program: tile's own, plus the phase."""
 
-    def __init__(self, context, device, phase: int | None):
-        self.ctx, self.dev, self.phase = context, device, phase
+    def __init__(self, context, device, setting: Setting):
+        self.ctx, self.dev, self.setting = context, device, setting
         self.side_effects = []
         self._variables = {}
 
@@ -142,9 +175,9 @@ class Bindings:
             if operation in self._variables:
                 waiting.pop()
                 continue
-            unbound = [need.source.op for need in needs(operation, self.phase)
+            unbound = [need.source.op for need in needs(operation, self.setting)
                        if not need.is_bound(self)]
-            stands_for = expansion(operation, self.phase)
+            stands_for = expansion(operation, self.setting)
             if unbound:
                 waiting += reversed(unbound)  # the last one pushed is bound first
             elif stands_for:
@@ -159,7 +192,7 @@ class Bindings:
         """A matrix times itself, which PlaidML computes wrongly unless the second one is a copy."""
         distinct, met = dict(operation.inputs), set()
         for name, value in operation.operands.items():
-            key = origin(value, self.phase).key
+            key = origin(value, self.setting).key
             if key in met and value.shape.ndims and not is_elementwise(operation):
                 distinct[name] = copied(value)
                 self.bind(distinct[name])
@@ -171,14 +204,13 @@ class Bindings:
         return changed
 
 
-def compose(context, device, inputs, outputs, updates=None, name="", phase=None,
+def compose(context, device, inputs, outputs, updates=None, name="", setting=NO_PHASE,
             side_effects=True):
     """Build a plaidml.Function; replaces tile.compose, whose arguments it takes.
 
-    `phase` is TRAIN, TEST, or None where the learning phase stays an input of the program. The
-    updates are not ordered, see updates.py; without `side_effects` only those given.
+    The updates are not ordered, see updates.py; without `side_effects` only those given.
     """
-    bindings = Bindings(context, device, phase)
+    bindings = Bindings(context, device, setting)
     bound_outputs = [(key, bindings.bind(value)) for key, value in outputs]
     bound_updates = [(old.bind(bindings), bindings.bind(new)) for old, new in updates or []]
     composer = plaidml.Composer()

@@ -330,20 +330,33 @@ def max_pool_input_gradient(x: Value, y: Value, dy: Value, window, strides, padd
     Where several inputs of a window are its maximum, the first in row-major order takes the
     whole gradient, as in TensorFlow and PyTorch; PlaidML's own gives it to each of them.
     """
-    rank = len(window)
-    h, i, a = indices("H", rank), indices("i", rank), indices("a", rank)
-    at = [f"{strides[axis]}*i{axis} + a{axis} - {padding[axis]}" for axis in range(rank)]
     # R is largest at the window's first place, so the largest R among the maxima is the first's.
-    ranks = np.arange(np.prod(window), 0, -1, dtype="float32").reshape(window)
-    return kernel(
-        "MaxPoolInputGradient",
-        f"function (X[N, {listed(*h)}, C], Y[N, {listed(*i).upper()}, C],"
-        f"          G[N, {listed(*i).upper()}, C], R[{listed(*a).upper()}]) -> (O) {{"
-        f"  F[n, {listed(*i)}, c : N, {listed(*i).upper()}, C] ="
-        f"    >(X[n, {listed(*at)}, c] == Y[n, {listed(*i)}, c] ? R[{listed(*a)}]);"
-        f"  O[n, {listed(*at)}, c : N, {listed(*h)}, C] ="
-        f"    +(F[n, {listed(*i)}, c] == R[{listed(*a)}] ? G[n, {listed(*i)}, c]);"
-        f"}}", {"X": x, "Y": y, "G": dy, "R": constant(ranks)}, x.shape.dims)
+    ranks = constant(np.arange(np.prod(window), 0, -1, dtype="float32").reshape(window))
+    gradient = kernel("MaxPoolInputGradient", _of_first_maxima(
+        "G[N, {y}, C]", "O[n, {at}, c : N, {x}, C] = +(F[n, {i}, c] == R[{a}] ? G[n, {i}, c]);",
+        strides, padding), {"X": x, "Y": y, "R": ranks, "G": dy}, x.shape.dims)
+    gradient.source.op.geometry = strides, padding
+    return gradient
+
+
+def max_pool_picked(x: Value, y: Value, ranks: Value, picked: Value, strides, padding) -> Value:
+    """What lies in `picked`, of the shape of x, where each window of a pool has its first maximum:
+    the gradient of the gradient above."""
+    return kernel("MaxPoolPicked", _of_first_maxima(
+        "P[N, {x}, C]", "O[n, {i}, c : N, {y}, C] = +(F[n, {i}, c] == R[{a}] ? P[n, {at}, c]);",
+        strides, padding), {"X": x, "Y": y, "R": ranks, "P": picked}, y.shape.dims)
+
+
+def _of_first_maxima(operand, code, strides, padding) -> str:
+    """Tile code of another operand and of F, the rank in its window of each window's first maximum."""
+    rank = len(strides)
+    i, a = indices("i", rank), indices("a", rank)
+    at = listed(*(f"{strides[axis]}*i{axis} + a{axis} - {padding[axis]}" for axis in range(rank)))
+    names = {"x": listed(*indices("H", rank)), "y": listed(*i).upper(), "i": listed(*i),
+             "a": listed(*a), "A": listed(*a).upper(), "at": at}
+    return ("function (X[N, {x}, C], Y[N, {y}, C], R[{A}], " + operand + ") -> (O) {{"
+            "  F[n, {i}, c : N, {y}, C] = >(X[n, {at}, c] == Y[n, {i}, c] ? R[{a}]); "
+            + code + "}}").format(**names)
 
 
 def tiled_max_pool_input_gradient(x: Value, signs: Value, y: Value, dy: Value, window) -> Value:
@@ -367,6 +380,21 @@ def tiled_max_pool_input_gradient(x: Value, signs: Value, y: Value, dy: Value, w
             }}""",
         {"X": x, "Signs": signs, "Y": y, "G": dy, "R": constant(ranks.reshape(rows, columns)),
          "Places": constant(ranks.reshape(rows, 1, columns, 1))}, x.shape.dims)
+
+
+def tiled_max_pool_picked(x: Value, signs: Value, y: Value, ranks: Value, picked: Value) -> Value:
+    """What lies in `picked`, of the shape of x, where each window of backend.MaxPool has its first
+    maximum, times the sign: the gradient of its gradient."""
+    rows, columns = ranks.shape.dims
+    window = f"n, {rows}*j + y, {columns}*i + x, z"
+    return kernel(
+        "TiledMaxPoolPicked",
+        f"""function (X[N, H, W, C], Signs, Y[N, I, J, C], R[A, B], P[N, H, W, C]) -> (O) {{
+                Z = Signs * Y;
+                First[n, j, i, z : N, I, J, C] = >(X[{window}] == Z[n, j, i, z] ? R[y, x]);
+                Picked[n, j, i, z : N, I, J, C] = +(First[n, j, i, z] == R[y, x] ? P[{window}]);
+                O = Picked * Signs;
+            }}""", {"X": x, "Signs": signs, "Y": y, "R": ranks, "P": picked}, y.shape.dims)
 
 
 def one_channel_conv_kernel_gradient(x: Value, dy: Value, dims) -> Value:

@@ -1,21 +1,33 @@
 """Functions of keras.backend that PlaidML does not have, or that fail for some layers or losses."""
 
+import builtins
+import contextlib
 import math
 
 import keras.backend as K
 import numpy as np
+import plaidml
 import plaidml.keras.backend as plaidml_backend
-from plaidml import op
+from plaidml import op, tile
 from plaidml.tile import Operation, Shape, Value
 
-from plaidkeras import kernels
+from plaidkeras import checks, convolutions, kernels
+from plaidkeras.dtypes import BOOLEAN, floatx
+from plaidkeras.function import Function
+from plaidkeras.graph import kernel, kind
 from plaidkeras.kernels import indices, listed
 
 make_constant, make_variable = plaidml_backend.constant, plaidml_backend.variable
+stock_part = Value.__getitem__
+set_variable, stock_dropout = plaidml_backend.set_value, plaidml_backend.dropout
 
 
 def variable(value, dtype=None, name=None, constraint=None):
     """A variable; optimizers apply the constraint. PlaidML refuses it."""
+    if isinstance(value, Value):
+        value, dtype = get_value(value), dtype or K.dtype(value)
+    elif not isinstance(value, (bool, int, float)):
+        value = np.asarray(value, dtype or K.floatx())
     made = make_variable(value, dtype, name)
     made.constraint = constraint
     return made
@@ -23,7 +35,225 @@ def variable(value, dtype=None, name=None, constraint=None):
 
 def constant(value, dtype=None, shape=None, name=None):
     """A constant; PlaidML's takes no nested lists."""
-    return make_constant(np.asarray(value), dtype, shape or np.shape(value) or (1,), name)
+    return make_constant(np.asarray(value), dtype,
+                         (np.shape(value) or (1,)) if shape is None else shape, name)
+
+
+def get_value(x):
+    """The value of a variable, or of what is computed of variables, as an array."""
+    if isinstance(x.var, plaidml.Tensor):
+        return np.array(x.var.as_ndarray(plaidml_backend._ctx))
+    return Function([], [x], [])([])[0]
+
+
+def any(x, axis=None, keepdims=False):
+    """Whether some element is not zero, along an axis; PlaidML's is of a type it cannot fetch."""
+    return K.sum(K.cast(K.not_equal(x, 0), K.floatx()), axis, keepdims) > 0.0
+
+
+def all(x, axis=None, keepdims=False):
+    """Whether no element is zero, along an axis."""
+    return K.equal(K.sum(K.cast(K.equal(x, 0), K.floatx()), axis, keepdims), 0.0)
+
+
+class ArgMax(Operation):
+    """The index of the largest element along an axis, the first of equal ones; PlaidML's is the last
+    of them."""
+
+    def __init__(self, x, axis):
+        at = kernels.indices("i", x.shape.ndims)
+        rows, size = listed(*at[:axis], *at[axis + 1:]), at[axis].upper()
+        rest = f"{rows} : {rows.upper()}" if rows else ""
+        ranks = kernels.constant(np.arange(x.shape.dims[axis], 0, -1, "float32"))
+        super().__init__(
+            f"""function (I[{listed(*at).upper()}], Ranks[{size}]) -> (O) {{
+                    Largest[{rest}] = >(I[{listed(*at)}]);
+                    Rank[{rest}] = >(I[{listed(*at)}] == Largest[{rows}] ? Ranks[{at[axis]}]);
+                    O = as_int({size} - Rank, 64);
+                }}""", [("I", x), ("Ranks", ranks)],
+            [("O", Shape(plaidml.DType.INT64, (*x.shape.dims[:axis], *x.shape.dims[axis + 1:])))])
+
+
+def argmax(x, axis=-1):
+    """The index of the largest element along an axis, or in the flattened tensor for None."""
+    x = K.cast(x, K.floatx()) if x.shape.dtype == BOOLEAN else x
+    x, axis = (K.flatten(x), 0) if axis is None else (x, axis % x.shape.ndims)
+    return op.argmax(x, axis) if isinstance(x.shape.dims[axis], Value) else ArgMax.function(x, axis)
+
+
+@contextlib.contextmanager
+def name_scope(name):
+    """What is made inside belongs to a layer; PlaidML's forgets that it ends at an exception."""
+    plaidml_backend._NAME_SCOPE_STACK.append(name)
+    try:
+        yield
+    finally:
+        plaidml_backend._NAME_SCOPE_STACK.pop()
+
+
+def equal(x, y):
+    """Whether elements are equal, to those of a tensor or to any number."""
+    return tile.binary_op(x, y, "L == R", BOOLEAN, "Equal")
+
+
+def not_equal(x, y):
+    """Whether elements are not equal."""
+    return tile.binary_op(x, y, "L != R", BOOLEAN, "NotEqual")
+
+
+def clip(x, min_value=None, max_value=None):
+    """x, at least min_value and at most max_value; the lower bound where they cross."""
+    if min_value is not None and max_value is not None and not isinstance(max_value, Value):
+        max_value = max_value if isinstance(min_value, Value) else builtins.max(min_value, max_value)
+    return op.clip(x, min_value, max_value)
+
+
+def reshape(x, shape):
+    """x with its elements in another shape; one of its sizes may be -1."""
+    shape, sizes = tuple(shape), [*x.shape.dims, *shape]
+    known = not builtins.any(isinstance(size, Value) or size is None for size in sizes)
+    if known and 0 not in sizes:
+        have, want = int(np.prod(x.shape.dims)), int(np.prod([n for n in shape if n != -1]))
+        if have % want if -1 in shape else have != want:
+            raise ValueError(f"{x.name} of shape {x.shape.dims} cannot be reshaped to {shape}")
+    return op.reshape(x, shape)
+
+
+def dot(x, y):
+    """The product of the last axis of x with the last but one of y, or the only one."""
+    left, right = x.shape.dims[-1], y.shape.dims[-2:][0]
+    if isinstance(left, int) and isinstance(right, int) and left != right:
+        raise ValueError(f"{x.name} and {y.name} cannot be multiplied: their shapes are "
+                         f"{checks.shape(x)} and {checks.shape(y)}")
+    return op.dot(x, y)
+
+
+def pow(x, a):
+    """x to the power of a; either may be a number."""
+    x = x if isinstance(x, Value) else constant(x, shape=())
+    if isinstance(a, int) and a == 2:
+        return x * x
+    if isinstance(a, Value) and a.shape.dims not in ((), x.shape.dims):
+        x, a = x + 0.0 * a, a + 0.0 * x
+    return op.pow(x, a)
+
+
+def mod(x, y):
+    """What is left of x after division by y, of y's sign; either may be a number."""
+    return x - K.floor(x / y) * y
+
+
+class Switch(Operation):
+    """then where the condition is not zero, else otherwise, an element after the other."""
+
+    def __init__(self, condition, then, other):
+        super().__init__("function (C, T, E) -> (O) { O = (C ? T : E); }",
+                         [("C", condition), ("T", then), ("E", other)], [("O", then.shape)])
+
+
+def switch(condition, then_expression, else_expression):
+    """One tensor or the other, by a condition for each element or row, or for all.
+
+    Each expression may be a function without arguments. Raises ValueError if they are not of one
+    shape, or the condition is of higher rank.
+    """
+    then, other = (Value.from_python_value(made() if callable(made) else made)
+                   for made in (then_expression, else_expression))
+    if not isinstance(condition, Value):
+        return then if condition else other
+    if then.shape.ndims != other.shape.ndims or condition.shape.ndims > then.shape.ndims:
+        raise ValueError(f"K.switch: the condition {checks.shape(condition)} does not choose between "
+                         f"tensors of the shapes {checks.shape(then)} and {checks.shape(other)}")
+    if condition.shape.ndims:
+        for _ in range(then.shape.ndims - condition.shape.ndims):
+            condition = K.expand_dims(condition)
+    return Switch.function(condition, then, other)
+
+
+def part(x, key):
+    """x[key], also by the number that a tensor holds. Raises IndexError beyond a known end."""
+    if isinstance(key, Value):
+        return K.gather(x, K.reshape(key, (1,)))[0]
+    for size, index in zip(checks.shape(x), key if isinstance(key, tuple) else (key,)):
+        if isinstance(index, int) and size is not None and not -size <= index < size:
+            raise IndexError(f"{x.name} of shape {checks.shape(x)} has no part at {key}")
+        if index is Ellipsis:
+            break
+    return stock_part(x, key)
+
+
+def gather(reference, indices):
+    """The rows of a tensor at some indices. A program whose input they are checks them, others are
+    kept within: PlaidML reads, and in training writes, beyond the tensor where one is too large."""
+    rows, made_of, indices = reference.shape.dims[0], indices, K.cast(indices, "int32")
+    while made_of.source and kind(made_of.source.op) == "Cast":
+        made_of = made_of.source.op.operands["I"]
+    if isinstance(rows, int) and isinstance(made_of.var, plaidml.Placeholder):
+        made_of.rows = builtins.min(rows, getattr(made_of, "rows", rows))
+    elif isinstance(rows, int):
+        indices = op.clip(indices, 0, rows - 1)
+    return op.gather(reference, indices)
+
+
+class OneHot(Operation):
+    """Whether each index (...) is the number of a class, as numbers (..., classes)."""
+
+    def __init__(self, indices, classes):
+        at = kernels.indices("i", indices.shape.ndims)
+        super().__init__(
+            f"""function (I[{listed(*at).upper()}], Classes[C], One[Z]) -> (O) {{
+                    O[{listed(*at, 'c')} : {listed(*at, 'c').upper()}] =
+                        =(I[{listed(*at)}] == Classes[c] ? One[0]);
+                }}""", [("I", indices), ("Classes", kernels.constant(np.arange(classes, dtype="int32"))),
+                        ("One", kernels.constant(np.ones(1, K.floatx())))],
+            [("O", Shape(floatx(), (*indices.shape.dims, classes)))])
+
+
+def one_hot(indices, num_classes):
+    """Ones where the class is the index, else zeros: (..., num_classes). PlaidML's is of booleans,
+    which it takes for numbers, and so ends Python where they are added up."""
+    return OneHot.function(indices, num_classes)
+
+
+def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    """The cross-entropy of the numbers of classes, of the output's shape without its axis of classes
+    or with 1 there, and probabilities or logits."""
+    if axis % output.shape.ndims != output.shape.ndims - 1:
+        order = [i for i in range(output.shape.ndims) if i != axis % output.shape.ndims]
+        if target.shape.ndims == output.shape.ndims:
+            target = K.permute_dimensions(target, [*order, axis % output.shape.ndims])
+        output = K.permute_dimensions(output, [*order, axis % output.shape.ndims])
+    if target.shape.ndims == output.shape.ndims:
+        sizes = listed(*indices("N", output.shape.ndims - 1))
+        target = kernel("Targets", f"function (T[{sizes}, One]) -> (O) {{ O = reshape(T, {sizes}); }}",
+                        {"T": target}, output.shape.dims[:-1])
+    return K.categorical_crossentropy(one_hot(target, output.shape.dims[-1]), output, from_logits)
+
+
+class PrintTensor(Operation):
+    """x itself, which a program prints each time that it computes it."""
+
+    def __init__(self, x, message):
+        self.message = message
+        super().__init__("function (I) -> (O) { Same = I; O = Same; }", [("I", x)], [("O", x.shape)])
+
+
+def print_tensor(x, message=""):
+    """x itself, printed behind the message whenever it is computed."""
+    return PrintTensor.function(x, message)
+
+
+def local_conv1d(inputs, kernel, kernel_size, strides, data_format=None):
+    """A convolution of inputs (n, steps, c) whose weights differ from place to place: kernel
+    (places, window * c, filters)."""
+    return convolutions.local_convolution(inputs, kernel, kernel_size, strides,
+                                          kernel.shape.dims[:1], "channels_last")
+
+
+def local_conv2d(inputs, kernel, kernel_size, strides, output_shape, data_format=None):
+    """The same of images, kernel (rows * columns, window * c, filters)."""
+    return convolutions.local_convolution(inputs, kernel, kernel_size, strides, output_shape,
+                                          data_format or K.image_data_format())
 
 
 def log(x):
@@ -49,6 +279,51 @@ def logsumexp(x, axis=None, keepdims=False):
     return K.log(sums) + (largest if keepdims else K.sum(largest, axis=axis))
 
 
+def arange(start, stop=None, step=1, dtype="int32"):
+    """Numbers at equal distances, the ends also as tensors."""
+    start, stop, step = (number if not isinstance(number, Value) else get_value(number).item()
+                         for number in (start, stop, step))
+    return make_variable(np.arange(start, stop, step, dtype), dtype)
+
+
+def bias_add(x, bias, data_format=None):
+    """x (n, ...) plus a bias of its channels (c,), or of each place and channel (*spatial, c)."""
+    data_format = data_format or K.image_data_format()
+    if data_format not in ("channels_first", "channels_last"):
+        raise ValueError(f"Unknown data_format {data_format}")
+    *spatial, channels = bias.shape.dims
+    if spatial and len(spatial) != x.shape.ndims - 2:
+        raise ValueError(f"a bias of shape {bias.shape.dims} cannot be added to {checks.shape(x)}")
+    if data_format == "channels_first" and x.shape.ndims > 2:
+        bias = K.reshape(bias, (1, channels, *(spatial or [1] * (x.shape.ndims - 2))))
+    return x + bias
+
+
+def concatenate(tensors, axis=-1):
+    """Tensors one after the other along an axis. PlaidML adds up as many tensors of the whole size,
+    and takes minutes to compile hundreds: those are joined in groups first."""
+    while len(tensors) > 16:
+        tensors = [op.concatenate(tensors[i:i + 16], axis) if tensors[i + 1:] else tensors[i]
+                   for i in range(0, len(tensors), 16)]
+    return op.concatenate(tensors, axis) if tensors[1:] else tensors[0]
+
+
+def dropout(x, level, noise_shape=None, seed=None):
+    """x with a share `level` of its elements zero, the others larger by as much."""
+    if not 0 <= level < 1:
+        raise ValueError(f"K.dropout drops a share of at least 0 and less than 1, not {level}")
+    dropped = stock_dropout(x, level, noise_shape, seed)
+    dropped.shape = x.shape  # PlaidML tells float32 of any
+    return dropped
+
+
+def set_value(x, value):
+    """Put an array, number or list into a variable. Raises ValueError if it is of another shape."""
+    if np.shape(value) != tuple(x.shape.dims) and np.size(value) != 1:
+        raise ValueError(f"{x.name} is of the shape {x.shape.dims}: it cannot take {np.shape(value)}")
+    set_variable(x, np.reshape(np.asarray(value, K.dtype(x)), x.shape.dims))
+
+
 def in_top_k(predictions, targets, k):
     """Whether each target (n,) is among the k largest of its row of predictions (n, classes)."""
     chosen = K.sum(predictions * K.one_hot(targets, predictions.shape.dims[-1]), axis=-1)
@@ -71,39 +346,6 @@ def separable_conv1d(x, depthwise_kernel, pointwise_kernel, strides=1, padding="
         padding = "valid"
     return plaidml_backend.separable_conv(x, depthwise_kernel, pointwise_kernel, strides, padding,
                                           data_format, dilation_rate)
-
-
-def rnn(step_function, inputs, initial_states, go_backwards=False, mask=None, constants=None,
-        unroll=False, input_length=None):
-    """A recurrence over axis 1 of the inputs (n, steps, ...), always unrolled.
-
-    Where the mask (n, steps) is zero, a step repeats the output before it and leaves the states.
-    Returns the last output, all outputs (n, steps, ...), and the states. Raises ValueError if the
-    number of steps is not known.
-    """
-    steps = inputs.shape.dims[1] if input_length is None else input_length
-    if isinstance(steps, Value):
-        raise ValueError("a recurrent layer needs to know the number of steps: give its input "
-                         "shape as (steps, features)")
-    states, outputs = list(initial_states), []
-    for step in range(steps)[::-1 if go_backwards else 1]:
-        output, new_states = step_function(inputs[:, step], states + list(constants or []))
-        if mask is not None:
-            uses_learning_phase = output._uses_learning_phase
-            former = outputs[-1] if outputs else K.zeros_like(output)
-            output = _where(mask[:, step], output, former)
-            output._uses_learning_phase = uses_learning_phase
-            new_states = [_where(mask[:, step], new, old) for new, old in zip(new_states, states)]
-        outputs.append(output)
-        states = new_states
-    return outputs[-1], K.concatenate([K.expand_dims(output, 1) for output in outputs], 1), states
-
-
-def _where(mask, new, old):
-    """The new rows where the mask (n,) is not zero, the old elsewhere."""
-    shape = (-1,) + (1,) * (new.shape.ndims - 1)
-    chosen = K.reshape(K.cast(mask, K.dtype(new)), shape)
-    return new * chosen + old * (1.0 - chosen)
 
 
 class RepeatElements(Operation):
@@ -151,6 +393,8 @@ class Interpolation(Operation):
 
 def resize_images(x, height_factor, width_factor, data_format, interpolation="nearest"):
     """x with its rows and columns repeated, or interpolated between as TensorFlow 1 does."""
+    if data_format not in ("channels_first", "channels_last"):
+        raise ValueError(f"Invalid data_format: {data_format}")
     axes = (1, 2) if data_format == "channels_last" else (2, 3)
     for axis, factor in zip(axes, (height_factor, width_factor)):
         if interpolation == "nearest":
@@ -167,5 +411,8 @@ def _bilinear(size, factor):
     return matrix / matrix.sum(axis=1, keepdims=True)
 
 
-REPLACEMENTS = (constant, in_top_k, l2_normalize, log, logsumexp, random_binomial,
-                repeat_elements, resize_images, rnn, separable_conv1d, softplus, variable)
+REPLACEMENTS = (all, any, arange, argmax, bias_add, clip, concatenate, constant, dot, dropout, equal,
+                gather, get_value, in_top_k, l2_normalize, local_conv1d, local_conv2d, log, logsumexp,
+                name_scope, not_equal, one_hot, pow, print_tensor, random_binomial, repeat_elements,
+                reshape, resize_images, separable_conv1d, set_value, softplus,
+                sparse_categorical_crossentropy, switch, variable)

@@ -75,6 +75,7 @@ for reverse in ("", "Rev"):
 
 RULES["Negate", "I"] = lambda op, g: -g
 RULES["Identity", "I"] = RULES["Identity", "X"] = RULES["Copy", "I"] = lambda op, g: g
+RULES["PrintTensor", "I"] = lambda op, g: g
 
 
 def _chosen(operand, other, wins):
@@ -195,6 +196,13 @@ RULES["Switch", "C"] = RULES["PhaseSwitch", "C"] = ZERO
 def reshape(op, g):
     (operand,) = (value for name, value in op.operands.items() if name in ("I", "IN"))
     return kernels.reshape_like(g, operand)
+
+
+# What gradients are made of, for gradients of gradients.
+RULES["BroadcastLike", "X"] = lambda op, g: g
+RULES["RestoreAxes", "I"] = RULES["ReshapeLike", "I"] = lambda op, g: kernels.reshape_like(
+    g, op.operands["I"])
+RULES["BroadcastLike", "L"] = RULES["ReshapeLike", "L"] = ZERO
 
 
 @rule("Transpose", "X")
@@ -377,6 +385,16 @@ RULES["Spread", "I"] = lambda op, g: convolutions.gathered(
     g, op.strides, op.offsets, op.operands["I"].shape.dims)
 
 
+@rule("LocalConvolution", "I")
+def local_convolution_input(op, g):
+    return convolutions.local_input_gradient(*op.operands.values(), g, op.strides)
+
+
+@rule("LocalConvolution", "K")
+def local_convolution_weights(op, g):
+    return convolutions.local_kernel_gradient(*op.operands.values(), g, op.strides)
+
+
 @rule("OneChannelConvolution", "I")
 @rule("WideConvolution", "I")
 def valid_convolution_input(op, g):
@@ -428,6 +446,22 @@ def max_pool(op, g):
 
 
 RULES["MaxPool", "Signs"] = ZERO
+
+
+@rule("TiledMaxPoolInputGradient", "G")
+def max_pool_gradient(op, g):
+    x, signs, y, _, ranks, _ = op.operands.values()
+    return kernels.tiled_max_pool_picked(x, signs, y, ranks, g)
+
+
+@rule("MaxPoolInputGradient", "G")
+def pool_gradient(op, g):
+    x, y, ranks, _ = op.operands.values()
+    return kernels.max_pool_picked(x, y, ranks, g, *op.geometry)
+
+
+for operand in ("X", "Signs", "Y"):
+    RULES["TiledMaxPoolInputGradient", operand] = RULES["MaxPoolInputGradient", operand] = ZERO
 
 
 # Normalization, over the last axis; see backend.py

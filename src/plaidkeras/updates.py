@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from plaidml.tile import Operation, Value
 
-from plaidkeras.graph import copied, is_elementwise, origin
+from plaidkeras.graph import Setting, copied, is_elementwise, origin
 
 Update = tuple[Value, Value]  # a variable and its new value
 
@@ -30,11 +30,11 @@ class Step:
 
 
 def ordered(outputs: list[Value], updates: list[Update],
-            phase: int | None) -> tuple[list[Update], list[Update]]:
+            setting: Setting) -> tuple[list[Update], list[Update]]:
     """The updates of a program in the order to make them in, those that its operations bring along
     included; and those of them whose new value is held back until all others are known.
     """
-    graph = Graph(phase)
+    graph = Graph(setting)
     shown = graph.behind(outputs)
     steps = _steps(graph, _with_side_effects(graph, updates))
     order = _after_readers(steps, shown)
@@ -52,23 +52,23 @@ def _with_side_effects(graph: "Graph", updates: list[Update]) -> list[Update]:
     found = []
     for old, new in updates:
         found.append((old, new))
-        maker = origin(new, graph.phase).source
+        maker = origin(new, graph.setting).source
         found += maker.op.side_effects if maker else []
     graph.behind(new for _, new in found)
     for operation in graph.operations:  # which grow
         found += [update for update in operation.side_effects
                   if not any(update is other for other in found)]
         graph.behind(new for _, new in operation.side_effects)
-    return _chained(found, graph.phase)
+    return _chained(found, graph.setting)
 
 
-def _chained(updates: list[Update], phase: int | None) -> list[Update]:
+def _chained(updates: list[Update], setting: Setting) -> list[Update]:
     """Of several updates of a variable each takes up what the one before has left: a shared
     BatchNormalization averages over all its inputs."""
     latest = {}
     for old, new in updates:
-        if old.var in latest and origin(new, phase).source:
-            operation, output = origin(new, phase).source
+        if old.var in latest and origin(new, setting).source:
+            operation, output = origin(new, setting).source
             changed = copy.copy(operation)
             changed.operands = {name: latest[value.var][1] if value.var in latest else value
                                 for name, value in operation.operands.items()}
@@ -82,13 +82,13 @@ def _chained(updates: list[Update], phase: int | None) -> list[Update]:
 
 
 def _steps(graph: "Graph", updates: list[Update]) -> list[Step]:
-    phase = graph.phase
-    updates = [(old, new if origin(new, phase).source else copied(new)) for old, new in updates]
+    setting = graph.setting
+    updates = [(old, new if origin(new, setting).source else copied(new)) for old, new in updates]
     behind = [graph.behind([new]) for _, new in updates]
     readers = graph.readers()
     steps = []
     for (old, new), before in zip(updates, behind):
-        maker = origin(new, phase).source.op
+        maker = origin(new, setting).source.op
         reading = readers.get(old.var, 0)
         steps.append(Step((old, new), before, graph.bit(maker), reading & ~before,
                           is_elementwise(maker) or not reading & graph.bit(maker)))
@@ -116,8 +116,8 @@ def _after_readers(steps: list[Step], shown: int) -> list[Step]:
 class Graph:
     """The operations of a program, each set of them the bits of a number."""
 
-    def __init__(self, phase: int | None):
-        self.phase = phase
+    def __init__(self, setting: Setting):
+        self.setting = setting
         self.operations: list[Operation] = []
         self._numbers: dict[Operation, int] = {}
         self._behind: dict[Operation, int] = {}
@@ -144,7 +144,7 @@ class Graph:
         return self._union(sources)
 
     def _sources(self, values) -> list[Operation]:
-        origins = [origin(value, self.phase) for value in values]
+        origins = [origin(value, self.setting) for value in values]
         return [value.source.op for value in origins if value.source]
 
     def _union(self, operations) -> int:
@@ -158,7 +158,7 @@ class Graph:
         readers = {}
         for operation in self.operations:
             for value in operation.operands.values():
-                read = origin(value, self.phase)
+                read = origin(value, self.setting)
                 if read.source is None:
                     readers[read.var] = readers.get(read.var, 0) | self.bit(operation)
         return readers

@@ -27,3 +27,37 @@ def test_generators_feed_a_training_however_processes_start():
     result = python(GENERATORS.format(start="forkserver" if is_linux else "spawn",
                                       worker_processes=is_linux))
     assert result.stdout == "trained\n", result.stderr
+
+
+FILES = """
+import plaidkeras
+plaidkeras.install("llvm_cpu.0")
+import keras, numpy as np
+from keras.utils.io_utils import h5dict
+from keras.utils.conv_utils import convert_kernel
+file = h5dict("values.h5", "w")
+file["text"], file["names"] = "abcd", [b"one", b"two"]
+file.close()
+file = h5dict("values.h5", "r")
+assert file["text"] == "abcd" and list(file["names"]) == [b"one", b"two"]
+
+model = keras.Sequential([keras.layers.Conv2D(2, 3, input_shape=(5, 5, 1), name="first")])
+model.save("model.h5")
+loaded = keras.models.load_model("model.h5")
+assert loaded.layers[0].name == "first"
+assert all((a == b).all() for a, b in zip(model.get_weights(), loaded.get_weights()))
+assert keras.models.model_from_yaml(model.to_yaml()).count_params() == model.count_params()
+
+kernel = np.arange(8).reshape(2, 2, 1, 2)
+assert (convert_kernel(kernel) == kernel[::-1, ::-1]).all()
+try:
+    convert_kernel(np.zeros((10, 20)))
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_files_of_text_models_and_kernels_are_read_as_they_were_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = python(FILES)
+    assert result.stdout == "('Invalid kernel shape:', (10, 20))\n", result.stderr
