@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from types import ModuleType
 
-from report.pages import (activations, augmentation, data, misclassified, model, not_found, overview,
+from report.pages import (activations, augmentation, data, draw, misclassified, model, not_found, overview,
                           reproduce, results, runs, submission, training)
 from report.pages.study import Study
 
@@ -47,6 +47,8 @@ PAGES: tuple[Plan, ...] = (
          misclassified),
     Plan("Activations", "What the layers see",
          "The activations of every layer of the network for a few digits.", activations),
+    Plan("Draw", "Draw a digit",
+         "Write a digit, and the network reads it as you draw, with the activations of every layer.", draw),
     Plan("Submission", "The submission",
          "The file for Kaggle, checked, with its expected score, size and checksum.", submission),
     Plan("Reproduce", "How to make it again",

@@ -53,7 +53,7 @@ class Context:
 def context(study: Study, bundle: Bundle) -> Context:
     first_layer = study.run.layers[0]
     return Context(
-        watched=[_watched(study, index, bundle) for index in range(len(study.first.activations.rows))],
+        watched=[watched(study, index, bundle) for index in range(len(study.first.activations.rows))],
         filters=_filters(study, first_layer.name, bundle),
         filter_shape=formats.shape(first_layer.kernel_size or ()), first_layer=first_layer.name,
         network=study.first.record.name if len(study.members) > 1 else "")
@@ -71,7 +71,8 @@ def _filters(study: Study, layer: str, bundle: Bundle) -> Picture | None:
                    f"The {len(filters)} filters of {layer}, {formats.shape(filters.shape[1:])} each")
 
 
-def _watched(study: Study, index: int, bundle: Bundle) -> Watched:
+def watched(study: Study, index: int, bundle: Bundle) -> Watched:
+    """The digit at `index` of those that the run holds the activations of."""
     stored = study.first.activations
     row, label = int(stored.rows[index]), int(stored.labels[index])
     digit = Digit(row, label, picture(bundle, f"images/activations/row-{row}/input.png", stored.images[index],
@@ -90,8 +91,8 @@ def _layer(study: Study, name: str, values: np.ndarray, digit: Digit, last: bool
     silent = int(np.sum(np.abs(values).reshape(-1, count).max(axis=0) == 0))
 
     def drawn(file: str, channels: np.ndarray, columns: int, what: str) -> Picture:
-        path = bundle.add(f"images/activations/row-{digit.row}/{file}.png",
-                          study.drawings.png(images.channels, channels, columns, low, high))
+        path = bundle.add_once(f"images/activations/row-{digit.row}/{file}.png",
+                               study.drawings.png(images.channels, channels, columns, low, high))
         return Picture(path, *images.sheet_size(channels.shape, columns),
                        f"Activations of layer {name} for row {digit.row}, a {digit.label}: {what}")
 

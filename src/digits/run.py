@@ -12,7 +12,7 @@ the CSVs nor keras, and so that a run from a stranger can be read without execut
         member.json         its seed, device, times; its status              -> Member.record
         rows.npz            the rows it learned from and was judged on       -> Member.rows
         model.json          the layers, with what each does and costs        -> Member.layers
-        architecture.json   Keras's own description of the network
+        architecture.json   Keras's own description of the network       -> Member.architecture
         history.csv         one line an epoch                                -> Member.history
         weights.npz         one array a weight, as they are at the end       -> Member.weights
         predictions.npz     probabilities, with the ids of their rows        -> Member.predictions
@@ -352,6 +352,13 @@ class Member:
             if not sum(layer.parameters for layer in layers):
                 raise ValueError("no layer has parameters")
             return layers
+
+    @cached_property
+    def architecture(self) -> dict[str, dict]:
+        """How Keras made each layer, by its name: what `layers` leaves out, such as an epsilon."""
+        with _reading(self.folder / "architecture.json") as path:
+            made = [layer["config"] for layer in json.loads(read_bytes(path))["config"]["layers"]]
+            return {config["name"]: config for config in made}
 
     @cached_property
     def history(self) -> list[Epoch]:

@@ -1,0 +1,106 @@
+"""A digit of the reader's own: the run's network, computed in the browser, and a worked example for those
+without JavaScript."""
+
+import base64
+from dataclasses import dataclass
+
+import numpy as np
+
+from report.figures import images
+from report.output import network
+from report.output.bundle import Bundle
+from report.pages import activations
+from report.pages.activations import Watched
+from report.pages.shared import Digit, picture
+from report.pages.study import Study
+
+RIGHT_OF_EACH, WRONG = 2, 10  # of the digits that are offered
+DRAWN = 21  # pixels of the paper's 28 that a hand fills: three quarters
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A validation digit to be changed; `predicted` is what the run took it for."""
+
+    digit: Digit
+    predicted: int
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The script that holds the network."""
+
+    path: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Context:
+    """`refusal` says why there are no `weights`. `box` is how many pixels the longer side of a digit has in
+    the run's data, `pen` how wide a stroke is drawn so that it becomes as wide as theirs. `network` is the
+    name of the one that answers, where there are several; `views`, over how many the run takes the mean."""
+
+    example: Watched
+    picks: list[Pick]
+    weights: Weights | None
+    refusal: str
+    network: str
+    networks: int
+    views: int
+    box: int
+    pen: float
+
+
+def context(study: Study, bundle: Bundle) -> Context:
+    box, pen = _box_and_pen(np.concatenate([study.run.data.first_images, *study.run.data.class_images]))
+    picks, pixels = _picks(study, bundle)
+    first, several = study.first, len(study.members) > 1
+    weights, refusal = None, ""
+    try:
+        script = network.script(first, palette=_text(images.viridis()), example=_text(first.activations.images[0]),
+                                picks=[_text(image) for image in pixels])
+        weights = Weights(bundle.add("draw/weights.js", script), len(script))
+    except network.NotComputed as error:
+        refusal = str(error)
+    return Context(
+        example=activations.watched(study, 0, bundle), picks=picks, weights=weights, refusal=refusal,
+        network=first.record.name if several else "", networks=len(study.members),
+        views=study.run.record.recipe.test_time_augmentation, box=box, pen=pen)
+
+
+def _picks(study: Study, bundle: Bundle) -> tuple[list[Pick], list[np.ndarray]]:
+    """Digits that the network on disk did not learn from, of those whose images the run holds: some of each
+    that it read right, then some that it did not. Also their images."""
+    data, judged = study.run.data, study.first.predictions
+    predicted = dict(zip(judged.submitted_rows.tolist(), judged.submitted.argmax(axis=1).tolist()))
+    held = dict(enumerate(data.first_images))
+    for label, examples in enumerate(data.class_images):
+        held |= zip(np.flatnonzero(data.train_labels == label).tolist(), examples)
+    held |= zip(study.run.misclassified.rows.tolist(), study.run.misclassified.images)
+    rows = sorted(row for row in held if row in predicted)
+
+    right, wrong = {}, []
+    for row in rows:
+        label = int(data.train_labels[row])
+        (right.setdefault(label, []) if predicted[row] == label else wrong).append(row)
+    chosen = [row for label in sorted(right) for row in right[label][:RIGHT_OF_EACH]] + wrong[:WRONG]
+    return [Pick(Digit(row, label, picture(bundle, f"images/draw/row-{row}.png", held[row],
+                                           f"Row {row}: a handwritten {label}")), predicted[row])
+            for row in chosen for label in [int(data.train_labels[row])]], [held[row] for row in chosen]
+
+
+def _box_and_pen(digits: np.ndarray) -> tuple[int, float]:
+    """How large the digits are, and how wide a pen draws strokes like theirs once a drawing is scaled to
+    that: in pixels. Twice the area of a long stroke, divided by the length of its edge, is its width."""
+    ink = np.pad(digits[digits.any(axis=(1, 2))] / 255, [(0, 0), (1, 1), (1, 1)])
+    if not len(ink):
+        return 20, 2.5
+    sides = [max(np.ptp(np.flatnonzero(image.any(axis=0))), np.ptp(np.flatnonzero(image.any(axis=1)))) + 1
+             for image in ink]
+    edge = np.hypot(np.diff(ink, axis=1)[:, :, :-1], np.diff(ink, axis=2)[:, :-1]).sum(axis=(1, 2))
+    box, width = int(np.median(sides)), float(np.median(2 * ink.sum(axis=(1, 2)) / edge))
+    return box, round(min(max(width * DRAWN / box, 1), 4), 2)
+
+
+def _text(values: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, np.uint8).tobytes()).decode()
