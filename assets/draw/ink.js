@@ -26,7 +26,7 @@ const Ink = (() => {
       for (let x = changed.x; x < changed.x + changed.width; x++) {
         const px = x + 0.5 - x0, py = y + 0.5 - y0;
         const along = square ? Math.min(Math.max((px * dx + py * dy) / square, 0), 1) : 0;
-        const distance = Math.hypot(px - along * dx, py - along * dy);
+        const ox = px - along * dx, oy = py - along * dy, distance = Math.sqrt(ox * ox + oy * oy);
         const cover = Math.round(Math.min(Math.max(reach - distance, 0), 1) * 255), i = y * SIDE + x;
         ink[i] = erases ? Math.min(ink[i], 255 - cover) : Math.max(ink[i], cover);
       }

@@ -36,6 +36,8 @@ const Pad = (() => {
       return actions.slice(Math.max(actions.findLastIndex(replaces), 0));
     }
 
+    const isBlank = () => !current().some((action) => action.pixels || action.points);
+
     function redraw() {
       ink.fill(0);
       for (const action of current()) {
@@ -149,7 +151,7 @@ const Pad = (() => {
       else if (key === " " || key === "Enter") { if (!event.repeat) penUpOrDown(); }
       else if (key.toLowerCase() === "e") { choose(!erases); said(erases ? "Eraser" : "Pen"); showNib(); }
       else if (undoes) { if (actions.length) undo(); }
-      else if (key === "Delete") { if (current().length) act({ clears: true }); }
+      else if (key === "Delete") { if (!isBlank()) act({ clears: true }); }
       else return false;
       return true;
     }
@@ -169,7 +171,7 @@ const Pad = (() => {
       put: (pixels, about) => act({ pixels, about }),
       get erases() { return erases; },
       get canUndo() { return actions.length > 0; },
-      get isBlank() { return !current().some((action) => action.pixels || action.points); },
+      get isBlank() { return isBlank(); },
       // The image that was put there last, if there is one, and whether anything was drawn on it since.
       get image() { return current().find((action) => action.pixels) || null; },
       get isDrawnOn() { return current().some((action) => action.points); },

@@ -20,7 +20,7 @@ DRAWN = 21  # pixels of the paper's 28 that a hand fills: three quarters
 
 @dataclass(frozen=True)
 class Pick:
-    """A validation digit to be changed; `predicted` is what the run took it for."""
+    """A validation digit to be changed; `predicted` is what the network took it for after its fit."""
 
     digit: Digit
     predicted: int
@@ -38,7 +38,8 @@ class Weights:
 class Context:
     """`refusal` says why there are no `weights`. `box` is how many pixels the longer side of a digit has in
     the run's data, `pen` how wide a stroke is drawn so that it becomes as wide as theirs. `network` is the
-    name of the one that answers, where there are several; `views`, over how many the run takes the mean."""
+    name of the one that answers, where there are several; `views`, over how many the run takes the mean;
+    `refit`, whether it learned on after it was judged."""
 
     example: Watched
     picks: list[Pick]
@@ -47,6 +48,7 @@ class Context:
     network: str
     networks: int
     views: int
+    refit: bool
     box: int
     pen: float
 
@@ -65,14 +67,15 @@ def context(study: Study, bundle: Bundle) -> Context:
     return Context(
         example=activations.watched(study, 0, bundle), picks=picks, weights=weights, refusal=refusal,
         network=first.record.name if several else "", networks=len(study.members),
-        views=study.run.record.recipe.test_time_augmentation, box=box, pen=pen)
+        views=study.run.record.recipe.test_time_augmentation,
+        refit=bool(study.run.record.recipe.refit.epochs), box=box, pen=pen)
 
 
 def _picks(study: Study, bundle: Bundle) -> tuple[list[Pick], list[np.ndarray]]:
-    """Digits that the network on disk did not learn from, of those whose images the run holds: some of each
-    that it read right, then some that it did not. Also their images."""
+    """Validation digits of those whose images the run holds: some of each that the network read right in its
+    fit, then some that it did not. Also their images."""
     data, judged = study.run.data, study.first.predictions
-    predicted = dict(zip(judged.submitted_rows.tolist(), judged.submitted.argmax(axis=1).tolist()))
+    predicted = dict(zip(judged.validation_rows.tolist(), judged.validation.argmax(axis=1).tolist()))
     held = dict(enumerate(data.first_images))
     for label, examples in enumerate(data.class_images):
         held |= zip(np.flatnonzero(data.train_labels == label).tolist(), examples)

@@ -46,7 +46,7 @@ def site(tmp_path_factory):
 
 def test_nothing_hostile_runs_on_any_page(browser, site):
     pages = sorted(site.glob("*.html"))
-    assert len(pages) == 12
+    assert len(pages) == 13
     for path in pages:
         context = browser.new_context()
         page, seen = context.new_page(), []
