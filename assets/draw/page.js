@@ -187,6 +187,7 @@
   }
 
   document.querySelectorAll(".live").forEach((part) => part.classList.add("ready"));
+  document.querySelector(".unscripted").hidden = true;
   update();
   if (document.readyState === "complete") load();
   else window.addEventListener("load", () => load());
