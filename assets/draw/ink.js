@@ -5,7 +5,7 @@
 "use strict";
 
 const Ink = (() => {
-  const PIXELS = 28, POINTS = 20, SIDE = PIXELS * POINTS;
+  const PIXELS = 28, POINTS = 20, SIDE = PIXELS * POINTS, BOX = 20;
 
   const blank = () => new Uint8Array(SIDE * SIDE);
 
@@ -70,37 +70,38 @@ const Ink = (() => {
     }
   }
 
-  // The mean ink under each pixel of a grid of size x size that the part fills along its longer side.
-  function scaled(ink, part, size) {
-    const scale = size / Math.max(part.width, part.height);
-    const rows = new Float64Array(size * part.width), found = new Float64Array(size * size);
+  // The mean ink under each pixel of a grid of BOX x BOX, of which a pixel is 1 / `scale` points long.
+  function scaled(ink, part, scale) {
+    const rows = new Float64Array(BOX * part.width), found = new Float64Array(BOX * BOX);
     shared(part.height, scale, (point, pixel, share) => {
       const from = (part.y + point) * SIDE + part.x, to = pixel * part.width;
       for (let x = 0; x < part.width; x++) rows[to + x] += share * ink[from + x];
     });
     shared(part.width, scale, (point, pixel, share) => {
-      for (let y = 0; y < size; y++) found[y * size + pixel] += share * rows[y * part.width + point];
+      for (let y = 0; y < BOX; y++) found[y * BOX + pixel] += share * rows[y * part.width + point];
     });
     return found;
   }
 
   // What the network is given, uint8 (28 x 28), or null of blank paper. As the digits of MNIST were prepared
   // (LeCun, Cortes and Burges): scaled to a box of 20 x 20 pixels with its aspect kept, then moved by whole
-  // pixels until its centre of mass is in the middle, which is pixel 14 in each of them. `box`: 20, or what
-  // the run's data have in its place.
-  function prepared(ink, box) {
+  // pixels until its centre of mass is in the middle, which is in pixel 14 of each axis, counted from 0.
+  function prepared(ink) {
     const part = bounds(ink);
     if (!part) return null;
-    const digit = scaled(ink, part, box), found = new Uint8Array(PIXELS * PIXELS);
-    let mass = 0, massX = 0, massY = 0;
-    digit.forEach((value, i) => { mass += value; massX += value * (i % box); massY += value * Math.floor(i / box); });
-    const scale = box / Math.max(part.width, part.height);
-    const moved = (middle, length) => Math.min(Math.max(PIXELS / 2 - Math.round(middle / mass), 0),
-      PIXELS - Math.ceil(length * scale - 1e-9));  // never over the edge
-    const right = moved(massX, part.width), down = moved(massY, part.height);
+    const scale = BOX / Math.max(part.width, part.height), digit = scaled(ink, part, scale);
+    let mass = 0, right = 0, down = 0;
     digit.forEach((value, i) => {
-      const x = i % box + right, y = Math.floor(i / box) + down;
-      if (value) found[y * PIXELS + x] = Math.round(value);
+      mass += value;
+      right += value * (i % BOX);
+      down += value * Math.floor(i / BOX);
+    });
+    const shift = (moment, length) => Math.min(Math.max(PIXELS / 2 - Math.round(moment / mass), 0),
+      PIXELS - Math.ceil(length * scale - 1e-9));  // never over the edge
+    const left = shift(right, part.width), top = shift(down, part.height);
+    const found = new Uint8Array(PIXELS * PIXELS);
+    digit.forEach((value, i) => {
+      if (value) found[(top + Math.floor(i / BOX)) * PIXELS + left + i % BOX] = Math.round(value);
     });
     return found;
   }

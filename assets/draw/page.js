@@ -6,7 +6,7 @@
   if (!desk) return;
   const find = (selector) => desk.querySelector(selector);
   const { PIXELS, POINTS } = Ink;
-  const BOX = Number(desk.dataset.box), PEN = Number(desk.dataset.pen) * POINTS;
+  const PEN = Number(desk.dataset.pen) * POINTS;
   const INK = [27, 38, 89], CHANNELS = 32, COLUMNS = 8, GAP = 2;  // as in report/pages and report/figures
   const QUIET = 1000;  // milliseconds without a change, after which a screen reader is told the answer
 
@@ -39,7 +39,7 @@
     undo.disabled = !pad.canUndo;
     clear.disabled = isBlank;
     // On blank paper the worked example stands. An image of the data is given as it is until it is changed.
-    const pixels = image && !isDrawnOn ? image.pixels : Ink.prepared(pad.ink, BOX);
+    const pixels = image && !isDrawnOn ? image.pixels : Ink.prepared(pad.ink);
     const about = pixels ? image ? `${image.about}${isDrawnOn ? ", changed" : ""}` : "Your digit" : opening;
     wanted = pixels || drawn ? { pixels: pixels || drawn.example, about, isExample: !pixels } : null;
     answer();

@@ -15,7 +15,7 @@ from report.pages.shared import Digit, picture
 from report.pages.study import Study
 
 RIGHT_OF_EACH, WRONG = 2, 10  # of the digits that are offered
-DRAWN = 21  # pixels of the paper's 28 that a hand fills: three quarters
+DRAWN, BOX = 21, 20  # pixels: a hand fills three quarters of the paper's 28, a digit of the data 20
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,9 @@ class Weights:
 
 @dataclass(frozen=True)
 class Context:
-    """`refusal` says why there are no `weights`. `box` is how many pixels the longer side of a digit has in
-    the run's data, `pen` how wide a stroke is drawn so that it becomes as wide as theirs. `network` is the
-    name of the one that answers, where there are several; `views`, over how many the run takes the mean;
-    `refit`, whether it learned on after it was judged."""
+    """`refusal` says why there are no `weights`. `network` is the name of the one that answers, where there
+    are several; `views`, over how many the run takes the mean; `refit`, whether it learned on after it was
+    judged; `pen`, how many pixels wide a stroke is drawn."""
 
     example: Watched
     picks: list[Pick]
@@ -49,12 +48,10 @@ class Context:
     networks: int
     views: int
     refit: bool
-    box: int
     pen: float
 
 
 def context(study: Study, bundle: Bundle) -> Context:
-    box, pen = _box_and_pen(np.concatenate([study.run.data.first_images, *study.run.data.class_images]))
     picks, pixels = _picks(study, bundle)
     first, several = study.first, len(study.members) > 1
     weights, refusal = None, ""
@@ -68,7 +65,7 @@ def context(study: Study, bundle: Bundle) -> Context:
         example=activations.watched(study, 0, bundle), picks=picks, weights=weights, refusal=refusal,
         network=first.record.name if several else "", networks=len(study.members),
         views=study.run.record.recipe.test_time_augmentation,
-        refit=bool(study.run.record.recipe.refit.epochs), box=box, pen=pen)
+        refit=bool(study.run.record.recipe.refit.epochs), pen=_pen(np.concatenate(study.run.data.class_images)))
 
 
 def _picks(study: Study, bundle: Bundle) -> tuple[list[Pick], list[np.ndarray]]:
@@ -92,17 +89,13 @@ def _picks(study: Study, bundle: Bundle) -> tuple[list[Pick], list[np.ndarray]]:
             for row in chosen for label in [int(data.train_labels[row])]], [held[row] for row in chosen]
 
 
-def _box_and_pen(digits: np.ndarray) -> tuple[int, float]:
-    """How large the digits are, and how wide a pen draws strokes like theirs once a drawing is scaled to
-    that: in pixels. Twice the area of a long stroke, divided by the length of its edge, is its width."""
+def _pen(digits: np.ndarray) -> float:
+    """How wide to draw, in pixels, so that strokes become as wide as those of the data. The width of a long
+    stroke is twice its area by the length of its edge."""
     ink = np.pad(digits[digits.any(axis=(1, 2))] / 255, [(0, 0), (1, 1), (1, 1)])
-    if not len(ink):
-        return 20, 2.5
-    sides = [max(np.ptp(np.flatnonzero(image.any(axis=0))), np.ptp(np.flatnonzero(image.any(axis=1)))) + 1
-             for image in ink]
     edge = np.hypot(np.diff(ink, axis=1)[:, :, :-1], np.diff(ink, axis=2)[:, :-1]).sum(axis=(1, 2))
-    box, width = int(np.median(sides)), float(np.median(2 * ink.sum(axis=(1, 2)) / edge))
-    return box, round(min(max(width * DRAWN / box, 1), 4), 2)
+    width = float(np.median(2 * ink.sum(axis=(1, 2)) / edge)) if len(ink) else BOX / 8
+    return round(min(max(width * DRAWN / BOX, 1), 4), 2)
 
 
 def _text(values: np.ndarray) -> str:

@@ -97,7 +97,7 @@ def test_a_stroke_of_the_mouse_is_drawn_where_it_went_and_read(open_page):
     drawn = ink(page)
     assert drawn[300, 280] == 255 and not drawn[300, 200] and not drawn[50, 280]
     rows, columns = (np.flatnonzero(seen(page).any(axis=axis)) for axis in (1, 0))
-    assert np.ptp(rows) + 1 == int(page.locator(".desk").get_attribute("data-box"))
+    assert np.ptp(rows) + 1 == 20
     assert abs(rows.mean() - 14) <= 1 and abs(columns.mean() - 14) <= 1
 
 
@@ -239,14 +239,14 @@ def test_undo_takes_back_one_stroke_after_the_other_and_clearing_too(open_page):
 
 # The image that the network is given
 
-def prepared(page, paper: np.ndarray, box: int) -> np.ndarray:
+def prepared(page, paper: np.ndarray) -> np.ndarray:
     """Of paper (560, 560), or of an image (28, 28) put on it."""
-    return np.array(page.evaluate("""([values, box]) => {
+    return np.array(page.evaluate("""values => {
         const ink = Ink.blank(), given = Uint8Array.from(atob(values), letter => letter.charCodeAt(0));
         if (given.length === 784) Ink.image(ink, given);
         else ink.set(given);
-        return [...Ink.prepared(ink, box)];
-    }""", [base64.b64encode(paper.astype(np.uint8).tobytes()).decode(), box])).reshape(28, 28)
+        return [...Ink.prepared(ink)];
+    }""", base64.b64encode(paper.astype(np.uint8).tobytes()).decode())).reshape(28, 28)
 
 
 def in_the_middle(digit: np.ndarray) -> np.ndarray:
@@ -262,26 +262,26 @@ def test_a_digit_as_mnist_has_them_is_prepared_as_it_is(open_page):
     page, random = open_page(), np.random.RandomState(0)
     for width in (6, 13, 20):
         digit = random.randint(1, 256, (20, width))
-        np.testing.assert_array_equal(prepared(page, in_the_middle(digit), 20), in_the_middle(digit))
-        np.testing.assert_array_equal(prepared(page, in_the_middle(digit.T), 20), in_the_middle(digit.T))
+        np.testing.assert_array_equal(prepared(page, in_the_middle(digit)), in_the_middle(digit))
+        np.testing.assert_array_equal(prepared(page, in_the_middle(digit.T)), in_the_middle(digit.T))
 
 
-@pytest.mark.parametrize("height, width, box", [(120, 53, 20), (39, 161, 20), (7, 3, 20), (85, 64, 27)])
-def test_ink_is_scaled_to_the_box_by_the_mean_under_each_pixel(open_page, height, width, box):
+@pytest.mark.parametrize("height, width", [(120, 53), (39, 161), (7, 3), (85, 64)])
+def test_ink_is_scaled_to_the_box_by_the_mean_under_each_pixel(open_page, height, width):
     random, paper, longer = np.random.RandomState(1), np.zeros((560, 560), int), max(height, width)
     part = random.randint(1, 256, (height, width))
     paper[560 - height:, :width] = part
-    # Each point is box x box of smaller ones, of which longer x longer make a pixel.
-    fine = np.kron(part, np.ones((box, box)))
+    # Each point is 20 x 20 of smaller ones, of which longer x longer make a pixel.
+    fine = np.kron(part, np.ones((20, 20)))
     fine = np.pad(fine, [(0, -length % longer) for length in fine.shape])
     digit = fine.reshape(fine.shape[0] // longer, longer, -1, longer).mean(axis=(1, 3))
-    np.testing.assert_allclose(prepared(open_page(), paper, box), in_the_middle(digit), atol=0.51)
+    np.testing.assert_allclose(prepared(open_page(), paper), in_the_middle(digit), atol=0.51)
 
 
 def test_a_digit_that_leans_to_one_side_stays_whole(open_page):
     paper = np.zeros((560, 560), int)
     paper[100:500, 100:110] = paper[490:500, 100:500] = 255  # its mass is at the lower left
-    found = prepared(open_page(), paper, 20)
+    found = prepared(open_page(), paper)
     assert np.ptp(np.flatnonzero(found.any(axis=0))) == np.ptp(np.flatnonzero(found.any(axis=1))) == 19
 
 
