@@ -59,8 +59,8 @@ const Ink = (() => {
     return top < 0 ? null : { x: left, y: top, width: right + 1 - left, height: bottom + 1 - top };
   }
 
-  // Where `length` points come to lie among pixels, each point `scale` of a pixel long: add(point, pixel, share)
-  // for each pixel that a point covers a part of.
+  // Where `length` points come to lie among pixels, each point `scale` of a pixel long: calls
+  // add(point, pixel, share) for each pixel that a point covers a part of.
   function shared(length, scale, add) {
     for (let point = 0; point < length; point++) {
       const start = point * scale, end = Math.min(start + scale, length * scale);

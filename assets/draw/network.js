@@ -6,13 +6,20 @@
 
 const Network = (() => {
   const SLICE = 6;  // milliseconds; with what else a frame needs, well below its 16
-  const COLUMNS = 4, PLACES = 2;  // of an output, computed at once: as many sums as a processor has registers for
+  // Channels and places of an output that are computed at once: as many sums as a processor has registers for.
+  const COLUMNS = 4, PLACES = 2;
+  const LETTERS = 1 << 18;  // of base64 that are decoded at once: a multiple of four
 
   // Reading what was exported (report/output/network.py)
 
-  function bytes(text) {
-    const raw = atob(text), found = new Uint8Array(raw.length);
-    for (let i = 0; i < raw.length; i++) found[i] = raw.charCodeAt(i);
+  function* bytes(text) {
+    const filler = text.length - text.replace(/=+$/, "").length;
+    const found = new Uint8Array(text.length / 4 * 3 - filler);
+    for (let start = 0, end = 0; start < text.length; start += LETTERS) {
+      const raw = atob(text.slice(start, start + LETTERS));
+      for (let i = 0; i < raw.length; i++) found[end++] = raw.charCodeAt(i);
+      yield;
+    }
     return found;
   }
 
@@ -22,8 +29,8 @@ const Network = (() => {
     return bits & 0x8000 ? -size : size;
   }
 
-  function numbers({ kind, data }) {
-    const { buffer } = bytes(data);
+  function* numbers({ kind, data }) {
+    const { buffer } = yield* bytes(data);
     if (kind === "float16") return Float32Array.from(new Uint16Array(buffer), half);
     return kind === "int8" ? new Int8Array(buffer) : new Float32Array(buffer);
   }
@@ -46,10 +53,14 @@ const Network = (() => {
   function* reading(steps) {
     const found = [];
     for (const step of steps) {
-      const kernel = step.kernel && numbers(step.kernel);
-      found.push({ ...step, bias: step.bias && numbers(step.bias),
-        scale: step.kernel && step.kernel.scale && numbers({ data: step.kernel.scale }),
-        kernel: step.kind === "Conv2D" ? inColumns(kernel, step.shape[2]) : kernel });
+      const read = { ...step };
+      if (step.kernel) {
+        read.kernel = yield* numbers(step.kernel);
+        read.bias = yield* numbers(step.bias);
+        read.scale = step.kernel.scale && (yield* numbers({ kind: "float32", data: step.kernel.scale }));
+      }
+      if (step.kind === "Conv2D") read.kernel = inColumns(read.kernel, step.shape[2]);
+      found.push(read);
       yield;
     }
     return found;

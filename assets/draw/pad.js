@@ -1,4 +1,4 @@
-// The paper that one draws on: mouse, finger, pen and keyboard in, ink out. What the ink means is not known here.
+// The paper that one draws on: mouse, finger, pen and keyboard in, ink out. What it means is not known here.
 "use strict";
 
 const Pad = (() => {
@@ -8,12 +8,12 @@ const Pad = (() => {
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
   // element: the paper, with a canvas in it and a .nib, which is the keyboard's cursor. width: of the pen, in
-  // points. changed(): called whenever the ink or the tool is another. said(text): of what only shows on screen.
+  // points. changed(): called whenever the ink or the tool is another. said(text): what else only the eye sees.
   function on(element, width, changed, said) {
     const brush = element.querySelector("canvas").getContext("2d");
     const nib = element.querySelector(".nib");
     const shown = new ImageData(SIDE, SIDE), ink = Ink.blank();
-    for (let i = 0; i < shown.data.length; i += 4) shown.data.set(COLOUR, i);
+    for (let i = 0; i < shown.data.length; i++) shown.data[i] = i % 4 < 3 ? COLOUR[i % 4] : 0;
 
     // All that was done, in order, so that any of it can be undone: strokes { points, erases }, images
     // { pixels, about } that replace what was there, and { clears: true }.

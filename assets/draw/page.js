@@ -21,7 +21,7 @@
   let steps = null, drawn = null;  // the network, and what came with it; null until they are there
   let wanted = null, isBusy = false, layers = null, quiet = 0;
 
-  const pad = Pad.on(find(".pad"), PEN, () => requestUpdate(), say);
+  const paper = find(".pad"), pad = Pad.on(paper, PEN, () => requestUpdate(), say);
 
   // From the paper to the network
 
@@ -34,7 +34,8 @@
   function update() {
     isRequested = false;
     const { image, isBlank, isDrawnOn } = pad;
-    find(".pad").classList.toggle("blank", isBlank);
+    if (isBlank && !paper.classList.contains("blank")) say("The paper is blank");
+    paper.classList.toggle("blank", isBlank);
     tools.forEach((tool) => tool.setAttribute("aria-pressed", (tool.dataset.tool === "eraser") === pad.erases));
     undo.disabled = !pad.canUndo;
     clear.disabled = isBlank;
@@ -73,15 +74,17 @@
   function sentence() {
     const [first, second] = probabilities().map((probability, label) => ({ probability, label }))
       .sort((a, b) => b.probability - a.probability);
-    const rest = second.probability >= 0.005 ? `, or a ${second.label}, ${percent(second.probability)}` : "";
-    return `It reads a ${first.label}, ${percent(first.probability)} sure${rest}`;
+    const named = ({ label, probability }) => `${label === 8 ? "an" : "a"} ${label}, ${percent(probability)}`;
+    return `It reads ${named(first)} sure${second.probability < 0.005 ? "" : `, or ${named(second)}`}`;
   }
 
   function say(text) { spoken.textContent = text; }
 
   function* show({ pixels, about }, took) {
     subject.textContent = about;
-    paint(find(".seen"), PIXELS, PIXELS, (data) => pixels.forEach((value, i) => data.set([...INK, value], 4 * i)));
+    paint(find(".seen"), PIXELS, PIXELS, (data) => {
+      pixels.forEach((value, i) => data.set([...INK, value], 4 * i));
+    });
     const odds = probabilities(), best = odds.indexOf(Math.max(...odds));
     find(".verdict strong").textContent = best;
     find(".verdict span").textContent = `${percent(odds[best])} sure`;
@@ -157,14 +160,15 @@
 
   tools.forEach((tool) => tool.addEventListener("click", () => pad.choose(tool.dataset.tool === "eraser")));
   undo.addEventListener("click", () => pad.undo());
-  clear.addEventListener("click", () => { pad.clear(); say("The paper is blank"); });
+  clear.addEventListener("click", () => pad.clear());
   picks.forEach((pick, number) => pick.addEventListener("click", () => {
     pad.put(drawn.picks[number], `Row ${pick.dataset.row} of the data, labelled ${pick.dataset.label}`);
     find(".board").scrollIntoView({ block: "nearest" });
   }));
   document.getElementById("live-layers").addEventListener("toggle", (event) => {
     const figure = event.target.closest("[data-layer]");
-    if (event.target.open && layers) showLayer(figure, layers.find((layer) => layer.name === figure.dataset.layer));
+    const shown = layers && layers.find((layer) => layer.name === figure.dataset.layer);
+    if (event.target.open && shown) showLayer(figure, shown);
   }, true);
 
   // The network comes last: by then the page can be read and drawn on.
@@ -182,7 +186,9 @@
       state.textContent = "The network is here and waits.";
       requestUpdate();
     };
-    script.onerror = () => { state.textContent = `The network did not come: ${desk.dataset.weights} is missing.`; };
+    script.onerror = () => {
+      state.textContent = `The network did not come: ${desk.dataset.weights} is missing.`;
+    };
     document.head.append(script);
   }
 

@@ -408,7 +408,8 @@ class Member:
 
     def read(self) -> None:
         """Reads all of it. Raises RunError also where its parts do not fit each other."""
-        for part in ("record", "rows", "layers", "architecture", "history", "predictions", "weights", "activations"):
+        for part in ("record", "rows", "layers", "architecture", "history", "predictions", "weights",
+                     "activations"):
             getattr(self, part)
         if self.record.status == FINISHED and self.record.device is None:
             raise RunError(f"{self.folder / 'member.json'}: damaged (finished without a device)")

@@ -74,8 +74,8 @@ def _page(chromium, folder: Path, name: str):
     names = [weight.name for layer in model.layers for weight in layer.weights]
     write_arrays(folder / "weights.npz", dict(zip(names, model.get_weights())))
     (folder / "weights.js").write_bytes(network.script(Member(folder, {})))
-    (folder / "page.html").write_text(f'<!doctype html><script src="{(ASSETS / "draw/network.js").as_uri()}"></script>'
-                                      '<script src="weights.js"></script>')
+    (folder / "page.html").write_text("<!doctype html>" + "".join(
+        f'<script src="{path.as_uri()}"></script>' for path in (ASSETS / "draw/network.js", folder / "weights.js")))
     page = chromium.new_page()
     page.goto((folder / "page.html").as_uri())
     return page

@@ -47,7 +47,8 @@ def test_every_field_of_what_a_context_holds_is_used(make_run, tmp_path, monkeyp
     monkeypatch.setattr(Environment, "getattr", noting)
     settings = SiteSettings(author="Ada", base_url="https://example.org/digits")
     make_run("runs/earlier", finished="2025-02-01T12:00:00+00:00")
-    render(make_run("runs/run", leaks=[(1, 2)], seeds=3, whole=True), tmp_path / "site", Path("no-notes"), settings)
+    run = make_run("runs/run", leaks=[(1, 2)], seeds=3, whole=True)
+    render(run, tmp_path / "site", Path("no-notes"), settings)
     modules = [sys.modules["report.pages.shared"], *(plan.module for plan in PAGES)]
     held = [each for module in modules for each in vars(module).values()
             if is_dataclass(each) and each.__module__ == module.__name__ and each not in CONTEXTS.values()]
