@@ -91,16 +91,21 @@ def write_network(run: Run, kinds, **sizes) -> Run:
     return Run(run.folder)
 
 
-def test_every_layer_of_an_odd_network_is_computed_right(computed, make_run):
+@pytest.mark.parametrize("kind, off", [("float16", 0.005), ("int8", 0.1)])
+def test_every_layer_of_an_odd_network_is_computed_right(computed, make_run, monkeypatch, kind, off):
+    if kind == "int8":
+        monkeypatch.setattr(network, "MAX_FLOAT16", 0)
+        monkeypatch.setattr(network, "LARGE", 0)
     member = write_network(make_run(), ODD).members[0]
     image = np.random.RandomState(1).randint(0, 256, (1, 28, 28))
     expected = forward(member, image)
     found = computed(member).evaluate(LAYERS_OF, image.ravel().tolist())
+    assert {step.kernel.kind for step in network.steps(member) if step.kind in ("Conv2D", "Dense")} == {kind}
     assert [name for name, _, _ in found] == list(expected)
     for name, shape, values in found:
         assert tuple(shape) == expected[name].shape[1:], name
         assert np.ptp(values) > 0.01, name
-        np.testing.assert_allclose(np.reshape(values, shape), expected[name][0], atol=5e-3, err_msg=name)
+        np.testing.assert_allclose(np.reshape(values, shape), expected[name][0], atol=off, err_msg=name)
 
 
 def spoilt(member, name: str, values) -> None:
