@@ -18,7 +18,6 @@ from report.text import formats
 # its large kernels in int8: those of the dense layers, whose many products even out what is lost.
 MAX_FLOAT16, LARGE = 350_000, 100_000
 ACTIVATIONS = "linear", "relu", "softmax"
-KERAS_PASSES_ON = "Dropout", "Flatten"  # at prediction
 
 
 class NotComputed(Exception):
@@ -71,11 +70,11 @@ def steps(member: Member) -> list[Step]:
                 step = _STEPS[layer.kind](layer, shape, weights, member.architecture.get(layer.name, {}), small)
         except KeyError as missing:
             raise NotComputed(f"its layer {layer.name} has no {missing} in this run") from None
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, ArithmeticError, IndexError) as error:
             raise NotComputed(f"its layer {layer.name} is not whole in this run ({error})") from None
-        if (layer.activation or "linear") not in ACTIVATIONS:
+        if step.activation not in ACTIVATIONS or step.activation == "softmax" and len(step.shape) > 1:
             raise NotComputed(f"its layer {layer.name} has an activation that is not computed here, "
-                              f"{layer.activation}")
+                              f"{step.activation}")
         found.append(step)
         shape = step.shape
     if shape != (10,) or found[-1].activation != "softmax":
@@ -132,7 +131,7 @@ def _passing_on(layer: Layer, shape, weights, config, small) -> Step:
 
 
 _STEPS = {"Conv2D": _convolution, "MaxPooling2D": _pool, "Dense": _dense, "BatchNormalization": _normalization,
-          "Activation": _passing_on, **dict.fromkeys(KERAS_PASSES_ON, _passing_on)}
+          "Activation": _passing_on, "Dropout": _passing_on, "Flatten": _passing_on}
 
 
 def _expect(holds: bool, otherwise: str) -> None:

@@ -56,8 +56,9 @@ def context(study: Study, bundle: Bundle) -> Context:
     first, several = study.first, len(study.members) > 1
     weights, refusal = None, ""
     try:
-        script = network.script(first, palette=_text(images.viridis()), example=_text(first.activations.images[0]),
-                                picks=[_text(image) for image in pixels])
+        script = network.script(
+            first, palette=_text(images.viridis()), example=_text(first.activations.images[0]),
+            picks=[_text(image) for image in pixels])
         weights = Weights(bundle.add("draw/weights.js", script), len(script))
     except network.NotComputed as error:
         refusal = str(error)

@@ -117,6 +117,9 @@ def spoilt(member, name: str, values) -> None:
     (0, ("LocallyConnected2D", (14, 10, 5), {}), "layer0 is of a kind that is not computed here, LocallyConnected2D"),
     (3, ("Activation", (13, 7, 6), {"activation": "elu"}), "layer3 has an activation that is not computed here, elu"),
     (11, ("Activation", (10,), {"activation": "relu"}), "does not end in the probabilities of ten digits"),
+    (3, ("Activation", (13, 7, 6), {"activation": "softmax"}), "layer3 has an activation that is not computed here"),
+    (4, ("MaxPooling2D", (5, 4, 6), {"pool_size": (3, 2), "strides": (0, 2), "padding": "same"}),
+     "layer4 is not whole in this run (integer division or modulo by zero)"),
     (7, ("Flatten", (47,), {}), "layer7 is not whole in this run (its output is 47)")])
 def test_a_network_that_cannot_be_computed_is_refused_with_the_layer_and_the_reason(make_run, place, layer, says):
     kinds = [layer if number == place else each for number, each in enumerate(ODD)]

@@ -411,9 +411,9 @@ def test_a_network_that_is_not_computed_is_told_and_its_example_shown(open_page,
 
 
 def test_of_several_networks_the_page_says_which_answers(open_page, make_run, tmp_path):
-    render(make_run(folds=3, whole=True), tmp_path / "site", Path("no-notes"), SiteSettings())
+    render(make_run(folds=2, whole=True), tmp_path / "site", Path("no-notes"), SiteSettings())
     page = open_page(tmp_path / "site")
-    expect(page.get_by_text("One of the 3 networks of this run answers, fold-1-seed-333")).to_be_visible()
+    expect(page.get_by_text("One of the 2 networks of this run answers, fold-1-seed-333")).to_be_visible()
 
 
 def test_it_prints_without_what_only_a_screen_can_do(open_page):
