@@ -42,14 +42,18 @@ def strip(values: np.ndarray) -> np.ndarray:
 
 def channels(values: np.ndarray, columns: int, low: float, high: float) -> bytes:
     """Channels (n, h, w) in viridis, on one scale for all: dark at `low`, bright at `high`."""
-    from matplotlib import colormaps
-
-    viridis = (colormaps["viridis"](np.linspace(0, 1, 255))[:, :3] * 255).round().astype(np.uint8)
     scaled = (values.astype(np.float32) - low) / ((high - low) or 1)
     shades = 1 + (scaled * 254).round().astype(np.uint8)  # 0 stays for the gaps: see-through
     image = Image.fromarray(sheet(shades, columns))
-    image.putpalette(bytes(3) + viridis.tobytes())
+    image.putpalette(bytes(3) + viridis().tobytes())
     return png(image, transparency=0)
+
+
+def viridis() -> np.ndarray:
+    """Its 255 colours, uint8 (255, 3), from dark to bright."""
+    from matplotlib import colormaps
+
+    return (colormaps["viridis"](np.linspace(0, 1, 255))[:, :3] * 255).round().astype(np.uint8)
 
 
 def weights(filters: np.ndarray, columns: int) -> bytes:

@@ -5,7 +5,7 @@ sees the `study`, the settings of the `site`, its `page`, all `pages`, and the p
 from dataclasses import dataclass
 from types import ModuleType
 
-from report.pages import (activations, augmentation, data, handwriting, labels, misclassified, model,
+from report.pages import (activations, augmentation, data, draw, handwriting, labels, misclassified, model,
                           not_found, overview, reproduce, results, runs, submission, training)
 from report.pages.study import Study
 
@@ -57,6 +57,8 @@ PAGES: tuple[Plan, ...] = (
          "Accuracy by the thickness, slant, size and centring of the digits, with examples.", handwriting),
     Plan("Activations", "What the layers see",
          "The activations of every layer of the network for a few digits.", activations),
+    Plan("Draw", "Draw a digit",
+         "Write a digit, and the network reads it as you draw, with the activations of every layer.", draw),
     Plan("Submission", "The submission",
          "The file for Kaggle, checked, with its expected score, size and checksum.", submission),
     Plan("Reproduce", "How to make it again",

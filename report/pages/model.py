@@ -19,8 +19,8 @@ class Context:
 def context(study: Study, bundle: Bundle) -> Context:
     files = [("model-card.md", model_card(study).encode(), "what it is, how good, and how to use it"),
              ("metrics.json", json.dumps(metrics(study), indent=1).encode() + b"\n", "all figures, for programs"),
-             ("architecture.json", study.first.architecture, "Keras’s description of the network")]
+             ("architecture.json", study.first.file("architecture.json"), "Keras’s description of the network")]
     for member in study.members:
         name = "weights" if len(study.members) == 1 else f"weights-{member.record.name}"
-        files.append((f"{name}.npz", member.weights_file, "the weights as NumPy arrays, by name"))
+        files.append((f"{name}.npz", member.file("weights.npz"), "the weights as NumPy arrays, by name"))
     return Context(diagram(study.layers), [download(bundle, *file) for file in files])

@@ -411,6 +411,13 @@ class Member:
             return layers
 
     @cached_property
+    def architecture(self) -> dict[str, dict]:
+        """How Keras made each layer, by its name: what `layers` leaves out, such as an epsilon."""
+        with _reading(self.folder / "architecture.json") as path:
+            made = [layer["config"] for layer in json.loads(read_bytes(path))["config"]["layers"]]
+            return {config["name"]: config for config in made}
+
+    @cached_property
     def history(self) -> list[Epoch]:
         with _reading(self.folder / "history.csv") as path:
             return _epochs(read_bytes(path).decode())
@@ -446,19 +453,10 @@ class Member:
                     raise ValueError(f"{name} is {found.dtype} {found.shape} or not finite")
             return arrays
 
-    @property
-    def weights_file(self) -> bytes:
-        """The file of the weights as it is, once its arrays are known to be sound."""
-        self.weights
-        return read_bytes(self.folder / "weights.npz")
-
-    @cached_property
-    def architecture(self) -> bytes:
-        with _reading(self.folder / "architecture.json") as path:
-            content = read_bytes(path)
-            if not isinstance(json.loads(content), dict):
-                raise ValueError("it describes no network")
-            return content
+    def file(self, name: str) -> bytes:
+        """A file as it is, of a member that has been read."""
+        with _reading(self.folder / name) as path:
+            return read_bytes(path)
 
     @cached_property
     def activations(self) -> Activations:

@@ -116,7 +116,7 @@ def _make_member(folder: Path, member: MadeMember, labels, images, test_rows: in
         np.setdiff1d(np.arange(len(labels)), rows), rows, np.empty(0, int), np.empty(0, int)))
     write_record(folder / "model.json", MADE_LAYERS)
     with atomic_write(folder / "architecture.json") as file:
-        file.write(b"{}")
+        file.write(b'{"config": {"layers": [{"config": {"name": "conv1", "epsilon": 0.001}}]}}')
     write_history(folder / "history.csv", MADE_HISTORY)
     write_arrays(folder / "weights.npz", {
         "conv1/kernel": np.ones((3, 3), np.float32), "conv1/bias": np.zeros(3, np.float32)})

@@ -30,6 +30,7 @@ READERS = {
     MEMBER + "member.json": lambda folder: Run(folder).members[0].record,
     MEMBER + "rows.npz": lambda folder: Run(folder).members[0].rows,
     MEMBER + "model.json": lambda folder: Run(folder).layers,
+    MEMBER + "architecture.json": lambda folder: Run(folder).members[0].architecture,
     MEMBER + "history.csv": lambda folder: Run(folder).members[0].history,
     MEMBER + "weights.npz": lambda folder: Run(folder).members[0].weights,
     MEMBER + "predictions.npz": lambda folder: Run(folder).members[0].predictions,
@@ -55,6 +56,7 @@ def test_a_run_comes_back_as_it_was_written(folder):
     assert run.record.data.test_file == "test.csv.gz" and run.record.members == ("member-1",)
     assert member.record.seconds == {"fit": 1.5} and member.record.device.id == "llvm_cpu.0"
     assert member.history == MADE_HISTORY and run.layers == member.layers == MADE_LAYERS
+    assert member.architecture == {"conv1": {"name": "conv1", "epsilon": 0.001}}
     assert list(member.weights) == ["conv1/kernel", "conv1/bias"]
     assert member.rows.validation.tolist() == [7, 2] and member.predictions.test.shape == (3, 10)
     assert member.activations.labels == [4] and list(member.activations.layers) == ["conv1", "dense1"]

@@ -42,7 +42,7 @@ def made_run(tmp_path_factory) -> Run:
     runs = tmp_path_factory.mktemp("runs")
     write_run(runs / "kaggle-earlier", misclassified=[(1, 7, 0.6)] * 6, fingerprint="earlier",
               finished="2025-02-01T12:00:00+00:00")
-    return write_run(runs / "kaggle-0123456789")
+    return write_run(runs / "kaggle-0123456789", whole=True)
 
 
 @pytest.fixture(scope="session")

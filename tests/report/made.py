@@ -1,5 +1,6 @@
 """A made run: drawn digits, known misclassifications, and the notebook's network in its true sizes."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +50,13 @@ WATCHED = {"conv1": (26, 26, 32), "norm1": (24, 24, 32), "pool": (9, 9, 128), "d
 
 def write_run(folder: Path, misclassified=MISCLASSIFIED, source="kaggle", refit=True, worse=False, kept=160,
               folds=0, seeds=1, duplicates=(), leaks=(), recipe={}, warnings=(), device=DEVICE, seconds=None,
-              **record) -> Run:
+              whole=False, **record) -> Run:
     """Writes a made run; keywords that are fields of RunRecord replace its values.
 
     refit: the notebook's, from the first `kept` rows; `worse` than the fit where that is asked for.
     folds, seeds: more networks; each but the first is right about one digit that the others
-    misclassify. recipe: other numbers of the recipe, nested.
+    misclassify. recipe: other numbers of the recipe, nested. whole: the first network with all its weights,
+    which are 11 MB, in place of its first kernel alone.
     """
     random = np.random.RandomState(0)
     recipe = recipes.NOTEBOOK.changed({
@@ -91,7 +93,8 @@ def write_run(folder: Path, misclassified=MISCLASSIFIED, source="kaggle", refit=
             name=name, status=FINISHED, seed=333 + seed, fold=fold + 1 if folds else None, device=device,
             started="2025-03-01T12:00:00+00:00", finished="2025-03-01T12:10:00+00:00",
             seconds=seconds or {FIT: 60.0, **({REFIT: 40.0} if recipe.refit.epochs else {}), "predict": 3.0},
-            warnings=tuple(warnings)), recipe, labels, images, rows[fold], wrong, test_labels, worse, kept, random)
+            warnings=tuple(warnings)), recipe, labels, images, rows[fold], wrong, test_labels, worse, kept, random,
+            whole and not number)
     run = Run(folder)
     judged = evaluate(run)
     wrong_rows = judged.rows[np.sort(judged.misclassified)]
@@ -133,7 +136,7 @@ def _write_augmentation(folder: Path, recipe: Recipe, images: np.ndarray) -> Non
 
 
 def _write_member(folder: Path, record: MemberRecord, recipe: Recipe, labels, images, validation, wrong,
-                  test_labels, worse, kept, random) -> None:
+                  test_labels, worse, kept, random, whole) -> None:
     folder.mkdir()
     write_record(folder / "member.json", record)
     kept = kept if recipe.refit.epochs else 0
@@ -142,11 +145,12 @@ def _write_member(folder: Path, record: MemberRecord, recipe: Recipe, labels, im
     write_group(folder / "rows.npz", rows)
     write_record(folder / "model.json", LAYERS)
     with atomic_write(folder / "architecture.json") as file:
-        file.write(b"{}")
+        file.write(json.dumps({"config": {"layers": [
+            {"config": {"name": layer.name, "epsilon": 0.001, "axis": -1}} for layer in LAYERS]}}).encode())
     write_history(folder / "history.csv", [
         *_history(FIT, recipe, record.seed), *_history(REFIT, recipe, record.seed)])
     write_arrays(folder / "weights.npz", {
-        "conv1/kernel": random.normal(size=(3, 3, 1, 32)).astype(np.float32)})
+        "conv1/kernel": random.normal(size=(3, 3, 1, 32)).astype(np.float32), **(_weights() if whole else {})})
     probabilities = _confident(labels[validation])
     for row, (true, predicted, probability) in wrong:
         place = np.searchsorted(validation, row)
@@ -184,6 +188,25 @@ def _explanations(labels, images, training, validation, wrong) -> Explanations:
         nearest_rows=training[order[:, 0]], nearest_distances=distances.min(axis=1).astype(np.float32),
         rows=rows, neighbour_rows=nearest, neighbour_images=images[nearest],
         occlusion=occlusion.reshape(-1, 2, 14, 14).astype(np.float32))
+
+
+def _weights() -> dict[str, np.ndarray]:
+    """Of all layers but the first kernel, as they might be before training."""
+    random, weights = np.random.RandomState(1), {}
+    for layer in LAYERS:
+        of_layer, channels = {}, layer.output_shape[-1]
+        if layer.kind in ("Conv2D", "Dense"):
+            inputs = (layer.parameters - channels) // channels
+            shape = (3, 3, inputs // 9, channels) if layer.kind == "Conv2D" else (inputs, channels)
+            of_layer = {"kernel": random.normal(0, (1.5 / inputs) ** 0.5, shape),
+                        "bias": random.normal(0, 0.1, channels)}
+        elif layer.kind == "BatchNormalization":
+            of_layer = {"gamma": random.uniform(0.8, 1.2, channels), "beta": random.normal(0, 0.1, channels),
+                        "moving_mean": random.uniform(0, 0.5, channels),
+                        "moving_variance": random.uniform(0.5, 1.5, channels)}
+        weights.update({f"{layer.name}/{name}": each.astype(np.float32) for name, each in of_layer.items()})
+    weights.pop("conv1/kernel")
+    return weights
 
 
 def _history(stage: str, recipe: Recipe, seed: int) -> list[Epoch]:

@@ -50,7 +50,7 @@ def test_every_field_of_what_a_context_holds_is_used(make_run, tmp_path, monkeyp
     settings = SiteSettings(author="Ada", base_url="https://example.org/digits")
     make_run("runs/earlier", finished="2025-02-01T12:00:00+00:00")
     suspected = [*MISCLASSIFIED, (6, 5, 0.9915)]  # so sure of another label that this one may be wrong
-    run = make_run("runs/run", misclassified=suspected, leaks=[(1, 2)], seeds=3)
+    run = make_run("runs/run", misclassified=suspected, leaks=[(1, 2)], seeds=3, whole=True)
     render(run, tmp_path / "site", Path("no-notes"), settings)
     modules = [sys.modules["report.pages.shared"], *(plan.module for plan in PAGES)]
     held = [each for module in modules for each in vars(module).values()

@@ -28,6 +28,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+SCRIPTS = "site.js", "draw/ink.js", "draw/network.js", "draw/pad.js", "draw/page.js"
 TABLES = "history", "confusion", "predictions", "embedding", "suspected-labels"
 
 
@@ -44,8 +45,8 @@ def rendered(run, folder: Path, notes=Path("no-notes"), **settings) -> Path:
 def test_the_site_has_every_page_and_download(made_site):
     assert {path.name for path in made_site.iterdir()} == {
         "index.html", "data.html", "model.html", "training.html", "results.html", "misclassified.html",
-        "labels.html", "handwriting.html", "activations.html", "submission.html", "augmentation.html",
-        "reproduce.html", "runs.html",
+        "labels.html", "handwriting.html", "activations.html", "draw.html", "draw", "submission.html",
+        "augmentation.html", "reproduce.html", "runs.html",
         "404.html", "favicon.svg", "style.css", "site.js", ".nojekyll", "build.json", "downloads",
         "images"}
     assert {path.name for path in (made_site / "downloads").iterdir()} == {
@@ -73,7 +74,7 @@ def test_every_page_keeps_the_strict_policy(read_page, name):
     assert "default-src 'none'" in policy and "unsafe" not in policy
     for element in page.iter():
         assert element.tag != "style"
-        assert element.tag != "script" or element.get("src") == "site.js" or element.get("type") == "application/ld+json"
+        assert element.tag != "script" or element.get("src") in SCRIPTS or "ld+json" in element.get("type")
         assert not [name for name in element.attrib if name == "style" or name.startswith("on")]
 
 
