@@ -53,7 +53,7 @@ def test_the_network_can_be_taken_away(site, make_run):
     downloads = site() / "downloads"
     with np.load(io.BytesIO((downloads / "weights.npz").read_bytes()), allow_pickle=False) as arrays:
         assert list(arrays.files) == ["conv1/kernel"]
-    assert json.loads((downloads / "architecture.json").read_text()) == {}
+    assert json.loads((downloads / "architecture.json").read_text())["config"]["layers"]
     assert (downloads / "model-card.md").read_text().startswith("---\n")
 
 
