@@ -148,7 +148,7 @@ class Training:
         found = checkpoint.load(self.folder)
         if found:
             restore(self.model.train_function, found.state)
-            self.history = Member(self.folder, {}).history[:found.finished]
+            self.history = Member(self.folder).history[:found.finished]
             self.average.sums, self.average.count = found.weight_sums, found.averaged
             self.warnings[:] = dict.fromkeys(found.warnings + self.warnings)
 

@@ -57,7 +57,7 @@ def train_member(dataset: Path, recipe: Recipe, rows: MemberRows, seed: int, fol
         write_group(folder / "rows.npz", rows)
         write_record(folder / "member.json", MemberRecord(
             name=folder.name, status=TRAINING, seed=seed, fold=fold))
-        with marked_if_failed(folder / "member.json", lambda: Member(folder, {}).record):
+        with marked_if_failed(folder / "member.json", lambda: Member(folder).record):
             _train_in_child(folder, dataset, recipe, device, insist, cores)
         for leftover in (checkpoint.NAME, checkpoint.AFTER_FIT, PROGRESS):
             (folder / leftover).unlink(missing_ok=True)
@@ -66,7 +66,7 @@ def train_member(dataset: Path, recipe: Recipe, rows: MemberRows, seed: int, fol
 
 def is_finished(folder: Path) -> bool:
     try:
-        return Member(folder, {}).record.status == FINISHED
+        return Member(folder).record.status == FINISHED
     except RunError:
         return False
 
@@ -128,7 +128,7 @@ def _take_cores(count: int) -> set[int]:
 
 
 def _crash(exit_code: int, folder: Path, device: str | None) -> str:
-    used = Member(folder, {}).record.device
+    used = Member(folder).record.device
     place = used.id if used else device or "the default device"
     how = f"ended with exit code {exit_code}"
     advice = ("try again, which goes on from the last finished epoch, or on another device, or with "

@@ -42,7 +42,7 @@ def train(options) -> None:
     """Takes the member from "training" to "finished": its record is written last of all."""
     device = plaidkeras.install(options.device)
     path = options.folder / "member.json"
-    record = Member(options.folder, {}).record.model_copy(update={"started": now(), "device": DeviceFacts(
+    record = Member(options.folder).record.model_copy(update={"started": now(), "device": DeviceFacts(
         id=device.id, description=device.description, reason=device.reason)})
     write_record(path, record)
     warnings = _self_test(options.insist)

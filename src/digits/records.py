@@ -8,7 +8,8 @@ import re
 from difflib import get_close_matches
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints,
+                      ValidationError)
 
 # Far beyond what training writes: texts of 600 characters, lists of 30 entries.
 MAX_CHARACTERS, MAX_ENTRIES = 10_000, 1_000
@@ -33,7 +34,9 @@ def _expect_printable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS), AfterValidator(_expect_printable)]
+# A driver may call its device anything: texts are made printable as they are written.
+Text = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS), AfterValidator(_expect_printable),
+                 PlainSerializer(printable)]
 # A layer's name becomes a file's, a run's id stands in a command that readers copy.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 Count = Annotated[int, Field(ge=0, le=10 ** 12)]

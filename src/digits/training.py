@@ -245,7 +245,7 @@ class _Follower:
     def _device(self):
         if not self.device_told:
             with suppress(RunError):
-                device = Member(self.folder, {}).record.device
+                device = Member(self.folder).record.device
                 if device:
                     self.device_told = True
                     if self.number == 1:
@@ -272,7 +272,7 @@ class _Follower:
 
     def _history(self) -> list[Epoch]:
         try:
-            return Member(self.folder, {}).history
+            return Member(self.folder).history
         except RunError:
             return []
 
