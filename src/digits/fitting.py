@@ -38,7 +38,7 @@ def train(folder: Path, dataset: Path, recipe: Recipe, seed: int, insist: bool,
     with atomic_write(folder / "architecture.json") as file:
         file.write(model.to_json().encode() + b"\n")
 
-    if not training.has_begun_refit:
+    if not training.finished(REFIT):
         training.fit()
         validation = training.predict(images[rows.validation])
         hidden = hidden_activations(model, images[rows.validation], recipe.batch_size)
@@ -100,9 +100,8 @@ class Training:
         epochs = self.recipe.epochs if stage == FIT else self.recipe.refit.epochs
         return self.recipe.planned_epochs(epochs, self._seconds(stage))
 
-    @property
-    def has_begun_refit(self) -> bool:
-        return self._finished(REFIT) > 0
+    def finished(self, stage: str) -> int:
+        return len(self._seconds(stage))
 
     def predict(self, images: np.ndarray, told: bool = False) -> np.ndarray:
         """Probabilities, float32 (n, 10), of uint8 images (n, 28, 28): the mean over the views of
@@ -113,10 +112,10 @@ class Training:
     @property
     def seconds(self) -> dict[str, float]:
         """The time of the epochs of each stage."""
-        return {stage: round(sum(self._seconds(stage)), 3) for stage in (FIT, REFIT) if self._finished(stage)}
+        return {stage: round(sum(self._seconds(stage)), 3) for stage in (FIT, REFIT) if self.finished(stage)}
 
     def _train(self, stage: str, rows: np.ndarray, validation_rows: np.ndarray) -> None:
-        if self._finished(stage) >= self.planned(stage):
+        if self.finished(stage) >= self.planned(stage):
             return
         batches, planned = self._batches(stage, rows), partial(self.planned, stage)
         images, labels = self.images[validation_rows], self.labels[validation_rows]
@@ -130,7 +129,7 @@ class Training:
             callbacks.EpochOfBatches(batches, planned)]
         try:
             # workers=0: in this thread and in order, so that each batch belongs to its epoch
-            self.model.fit_generator(batches, epochs=MAX_EPOCHS, initial_epoch=self._finished(stage),
+            self.model.fit_generator(batches, epochs=MAX_EPOCHS, initial_epoch=self.finished(stage),
                                      callbacks=steps, shuffle=False, workers=0, verbose=0)
         except callbacks.TrainingFault as fault:
             if not (self.insist and self.history):
@@ -173,16 +172,13 @@ class Training:
 
     def _batches_left(self) -> tuple[int, int]:
         """Batches to train on and to predict from now to the end."""
-        def batches(rows: int) -> int:
-            return count_batches(rows, recipe.batch_size)
-        recipe, rows, views = self.recipe, self.rows, self.recipe.test_time_augmentation
-        fit, refit = (self.planned(stage) - self._finished(stage) for stage in (FIT, REFIT))
-        return (fit * batches(len(rows.training)) + refit * batches(len(rows.refit_training)),
-                (fit + views) * batches(len(rows.validation)) + views * batches(len(self.test_images))
-                + refit * batches(len(rows.refit_validation)))
-
-    def _finished(self, stage: str) -> int:
-        return len(self._seconds(stage))
+        rows, views = self.rows, self.recipe.test_time_augmentation
+        training, validation, refit_training, refit_validation, test = (
+            count_batches(len(each), self.recipe.batch_size) for each in (
+                rows.training, rows.validation, rows.refit_training, rows.refit_validation, self.test_images))
+        fit, refit = (self.planned(stage) - self.finished(stage) for stage in (FIT, REFIT))
+        return (fit * training + refit * refit_training,
+                (fit + views) * validation + refit * refit_validation + views * test)
 
     def _seconds(self, stage: str) -> list[float]:
         return [epoch.seconds for epoch in self.history if epoch.stage == stage]

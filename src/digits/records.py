@@ -49,13 +49,13 @@ Seed = Annotated[int, Field(ge=0, lt=2 ** 32)]
 def explain(error: ValidationError) -> str:
     """The first thing wrong with a record, in one line: "epochs is 0; expected a number of at least 1"."""
     first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
-    key, found = ".".join(place) or "it", shown(first["input"])
+    key, found = ".".join(map(str, first["loc"])) or "it", shown(first["input"])
     if first["type"] == "extra_forbidden":
         return f"there is no key {shown(key)!r}"
     if first["type"] == "missing":
         return f"{key} is missing"
-    return f"{key} is {found!r}; {_expected(first)}"
+    message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
+    return f"{key} is {found!r}; " + re.sub(r"^expected (greater|less)", r"expected a number \1", message)
 
 
 def complete(record: Record, place: str = "") -> Record:
@@ -95,8 +95,3 @@ def shown(value) -> str:
         return str(value)[:40]
     except (ValueError, RecursionError):  # of integers Python writes no more than 4,300 digits
         return "a value too long to show"
-
-
-def _expected(error: dict) -> str:
-    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
-    return re.sub(r"^expected (greater|less)", r"expected a number \1", message)

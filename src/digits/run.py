@@ -60,12 +60,7 @@ class RunError(ExpectedError):
     """A run on disk that cannot be read; the message names the file and says what to do."""
 
 
-def _is_time(text: str) -> str:
-    datetime.fromisoformat(text)
-    return text
-
-
-Time = Annotated[Text, AfterValidator(_is_time)]  # ISO 8601, in UTC
+Time = Annotated[Text, AfterValidator(lambda text: datetime.fromisoformat(text) and text)]  # ISO 8601, in UTC
 Status = Literal["training", "finished", "failed"]
 Rows = Annotated[int, Field(gt=0, le=MAX_ROWS)]
 

@@ -20,7 +20,7 @@ from digits.arrays import write_group
 from digits.files import atomic_write
 from digits.handwriting import handwriting
 from digits.label_issues import label_issues
-from digits.member import is_finished, locked, train_member
+from digits.member import is_finished, locked
 from digits.preview import preview, preview_augmentation
 from digits.progress import Progress, read_progress
 from digits.recipe import Recipe
@@ -149,16 +149,9 @@ def _prepare(folder: Path, dataset: data.Dataset, report: Report, record: RunRec
 
 def _train_members(folder: Path, dataset: Path, recipe: Recipe, plans: list[MemberPlan], *,
                    device: str | None, insist: bool, jobs: int, dask: str | None) -> None:
-    def options(plan):
-        return {"dataset": dataset.resolve(), "recipe": recipe, "rows": plan.rows, "seed": plan.seed,
-                "folder": (folder / "members" / plan.name).resolve(), "fold": plan.fold,
-                "device": device, "insist": insist}
-
-    if dask is None and (jobs == 1 or len(plans) == 1):
-        for plan in plans:
-            train_member(**options(plan))
-        return
-    train_at_once([options(plan) for plan in plans], jobs, dask)
+    train_at_once([{"dataset": dataset.resolve(), "recipe": recipe, "rows": plan.rows, "seed": plan.seed,
+                    "folder": (folder / "members" / plan.name).resolve(), "fold": plan.fold, "device": device,
+                    "insist": insist} for plan in plans], jobs, dask)
 
 
 def _finish(folder: Path, dataset: data.Dataset) -> None:
