@@ -3,21 +3,17 @@
 import math
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Callable
 
 import keras.backend as K
 import numpy as np
 from keras.callbacks import Callback
 
-from digits import checkpoint
 from digits.batches import TrainingBatches
-from digits.checkpoint import Checkpoint
 from digits.member import TrainingFault
 from digits.progress import Progress, ProgressWriter
 from digits.recipe import Schedule
-from digits.run import Epoch, write_history
-from plaidkeras.state import state
+from digits.run import Epoch
 
 # Accuracy is judged from the third epoch on, if enough rows were seen to tell it from luck.
 JUDGED_EPOCH, JUDGED_ROWS = 3, 100
@@ -162,22 +158,6 @@ class Average(Callback):
     @property
     def mean(self) -> list[np.ndarray]:
         return [(total / self.count).astype(np.float32) for total in self.sums]
-
-
-@dataclass(eq=False)
-class SaveCheckpoint(Callback):
-    """Keeps the history, and then all that a resume needs; of these the checkpoint decides."""
-
-    folder: Path
-    history: list[Epoch]
-    average: Average
-    warnings: list[str]
-
-    def on_epoch_end(self, epoch, logs=None):
-        write_history(self.folder / "history.csv", self.history)
-        checkpoint.save(self.folder, Checkpoint(
-            len(self.history), state(self.model.train_function), self.average.count, self.average.sums,
-            self.warnings))
 
 
 @dataclass(eq=False)

@@ -1,10 +1,11 @@
 """Why a digit was misclassified, asked of the network that did it: its nearest training digits, and what
 happens when a part of it is covered. And of every validation digit how typical it is.
 
-Runs where Keras runs: call plaidkeras.install() before.
+Keras is imported at once: call plaidkeras.install() before this module is imported.
 """
 
 import numpy as np
+from keras.models import Model
 
 from digits.batches import predict
 from digits.run import Explanations
@@ -17,8 +18,6 @@ PLACES = range(1 - COVER // 2, 28 - COVER // 2, STRIDE)  # of its first row: its
 
 def hidden_activations(model, images: np.ndarray, batch_size: int) -> np.ndarray:
     """float32 (n, units): the last layer before the softmax, of uint8 images (n, 28, 28)."""
-    from keras.models import Model
-
     return predict(Model(model.input, model.layers[-2].output), images, batch_size)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keras.backend as K
 import numpy as np
+from keras.callbacks import LambdaCallback
 from keras.layers import BatchNormalization
 
 from digits import callbacks, checkpoint, networks
@@ -21,8 +22,8 @@ from digits.files import atomic_write
 from digits.inspection import activations, tsne_embedding
 from digits.progress import Progress, ProgressWriter
 from digits.recipe import MAX_EPOCHS, Recipe
-from digits.run import FIT, REFIT, Epoch, Member, Predictions, write_record
-from plaidkeras.state import restore
+from digits.run import FIT, REFIT, Epoch, Member, Predictions, write_history, write_record
+from plaidkeras.state import restore, state
 
 
 def train(folder: Path, dataset: Path, recipe: Recipe, seed: int, insist: bool,
@@ -125,7 +126,7 @@ class Training:
             callbacks.Validate(self._predict, images, labels, self.history, stage),
             callbacks.ExpectMoreThanChance(self.history, self.labels[rows], labels, self.insist, self.warnings),
             *([self.average] if stage == FIT else []),
-            callbacks.SaveCheckpoint(self.folder, self.history, self.average, self.warnings),
+            LambdaCallback(on_epoch_end=lambda epoch, logs: self._save()),
             callbacks.EpochOfBatches(batches, planned)]
         try:
             # workers=0: in this thread and in order, so that each batch belongs to its epoch
@@ -136,6 +137,13 @@ class Training:
                 raise
             self._go_on_from_checkpoint()
             self.warnings.append(f"{fault}. These are the results of the epoch before")
+
+    def _save(self) -> None:
+        """Keeps the history, and then all that a resume needs; of these the checkpoint decides."""
+        write_history(self.folder / "history.csv", self.history)
+        checkpoint.save(self.folder, checkpoint.Checkpoint(
+            len(self.history), state(self.model.train_function), self.average.count, self.average.sums,
+            self.warnings))
 
     def _go_on_from_checkpoint(self) -> None:
         found = checkpoint.load(self.folder)

@@ -1,10 +1,15 @@
 """The networks, layer by layer, and what each layer does and costs.
 
-Keras is imported inside the functions: call plaidkeras.install() before them.
+Keras is imported at once: call plaidkeras.install() before this module is imported.
 """
 
 import math
 
+from keras.backend import count_params
+from keras.layers import Activation, BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from keras.models import Sequential
+
+from digits import optimizers
 from digits.recipe import Recipe
 from digits.run import Layer
 
@@ -16,8 +21,6 @@ def build(name: str):
 
 def compiled(recipe: Recipe):
     """The recipe's network, ready to be trained with its optimizer."""
-    from digits import optimizers
-
     model = build(recipe.network)
     model.compile(optimizer=optimizers.build(recipe.optimizer), loss="categorical_crossentropy",
                   metrics=["accuracy"])
@@ -26,9 +29,6 @@ def compiled(recipe: Recipe):
 
 def notebook():
     """The notebook's: 2,839,274 parameters, of which 2,817,578 are trained."""
-    from keras.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-    from keras.models import Sequential
-
     return Sequential([
         Conv2D(32, (3, 3), activation="relu", name="conv1", input_shape=(28, 28, 1)),  # 26 x 26
         Conv2D(32, (3, 3), activation="relu", name="conv2"),                           # 24 x 24
@@ -54,9 +54,6 @@ def compact():
 
     Pooling early keeps the images that the later convolutions see small.
     """
-    from keras.layers import Activation, BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-    from keras.models import Sequential
-
     def convolution(number, filters, **first):
         return [
             Conv2D(filters, (3, 3), use_bias=False, kernel_initializer="he_normal", name=f"conv{number}", **first),
@@ -86,8 +83,6 @@ def describe(model) -> list[Layer]:
     Each weight of a convolution's kernel is used once a position of the output, each of a dense layer
     once; the element-wise layers cost next to nothing and count as 0.
     """
-    from keras.backend import count_params
-
     layers = []
     for layer in model.layers:
         kind, shape, config = type(layer).__name__, tuple(map(int, layer.output_shape[1:])), layer.get_config()

@@ -35,7 +35,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Callable, Iterator, Literal
+from typing import Annotated, Callable, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
@@ -286,11 +286,21 @@ class Activations:
 
 
 def _file(name: str):
-    """Makes a method that is given the path of this file of its folder a property that reads it, once."""
+    """Makes a method that is given the path of this file of its folder a property that reads it, once.
+    It raises RunError, which names a file that cannot be read."""
     def decorate(read):
         def get(folder):
-            with _reading(folder.folder / name) as path:
+            path = folder.folder / name
+            try:
                 return read(folder, path)
+            except RunError:
+                raise
+            except FileNotFoundError:
+                raise RunError(f"{path}: not found; is {path.parent} a finished run?") from None
+            except Exception as error:  # readers of a stranger's bytes raise what they like, even TokenError
+                what = explain(error) if isinstance(error, ValidationError) else str(error)
+                what = " ".join(printable(what).split())[:200] or type(error).__name__
+                raise RunError(f"{path}: damaged ({what}); delete the run and train again") from None
         return cached_property(get)
     return decorate
 
@@ -497,21 +507,6 @@ def latest(folder: Path) -> Run:
             Run(path.parent)  # says what is wrong with one that is damaged
         raise RunError(f"{folder}: no finished run in it. Train one with: python -m report build")
     return finished[-1]
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[Path]:
-    """Says in a RunError which file could not be read."""
-    try:
-        yield path
-    except FileNotFoundError:
-        raise RunError(f"{path}: not found; is {path.parent} a finished run?") from None
-    except RunError:
-        raise
-    except Exception as error:  # readers of a stranger's bytes raise what they like, even TokenError
-        what = explain(error) if isinstance(error, ValidationError) else str(error)
-        what = " ".join(printable(what).split())[:200] or type(error).__name__
-        raise RunError(f"{path}: damaged ({what}); delete the run and train again") from None
 
 
 # Writing: each file replaces its predecessor whole or not at all.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from digits.recipe import Recipe, RecipeError
 from digits.run import MemberRows
@@ -34,8 +35,6 @@ def plan_members(labels: np.ndarray, recipe: Recipe) -> list[MemberPlan]:
 
 
 def _splits(labels: np.ndarray, recipe: Recipe) -> list[tuple[int | None, tuple]]:
-    from sklearn.model_selection import StratifiedKFold, train_test_split
-
     count, chosen = len(labels), recipe.validation
     if chosen.folds:
         rarest = np.bincount(labels, minlength=10).min()

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -195,9 +196,8 @@ def _followed(folder: Path, plans: list[MemberPlan], report: Report):
         last = False
         while not last:
             last = ended.wait(SECONDS_BETWEEN_LOOKS)
-            for news in members:
-                for told in next(news):
-                    report(told)
+            for told in chain.from_iterable(map(next, members)):
+                report(told)
 
     for news in members:
         next(news)  # what is there already is no news
