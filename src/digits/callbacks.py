@@ -64,7 +64,8 @@ class ProgressOfBatches(Callback):
     batches: int
 
     def on_train_begin(self, logs=None):
-        self.writer.write(Progress(stage="compile", epoch=1, epochs=self.planned(), batch=0, batches=self.batches))
+        self.writer.write(Progress(
+            stage="compile", epoch=1, epochs=self.planned(), batch=0, batches=self.batches))
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch, self.epochs, self.sums = epoch + 1, self.planned(), np.zeros(2)
@@ -121,11 +122,12 @@ class ExpectMoreThanChance(Callback):
         for name, accuracy, labels in (("training", last.acc, self.training_labels),
                                        ("validation", last.val_acc, self.validation_labels)):
             if not exceeds_chance(accuracy, labels):
-                warning = (f"the {name} accuracy is {accuracy:.1%} after epoch {last.epoch} of the {last.stage}, "
-                           f"no better than guessing ({chance(labels):.1%})")
+                warning = (f"the {name} accuracy is {accuracy:.1%} after epoch {last.epoch} of the "
+                           f"{last.stage}, no better than guessing ({chance(labels):.1%})")
                 if not self.insist:
-                    raise TrainingFault(f"{warning}: are the labels those of these images? If so, train on another "
-                                        "device (llvm_cpu.0 is the CPU), or add --insist to finish it all the same")
+                    raise TrainingFault(f"{warning}: are the labels those of these images? If so, train on "
+                                        "another device (llvm_cpu.0 is the CPU), or add --insist to finish it "
+                                        "all the same")
                 if not any(name in told for told in self.warnings):
                     self.warnings.append(warning)
 

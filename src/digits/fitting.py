@@ -118,10 +118,10 @@ class Training:
     def _train(self, stage: str, rows: np.ndarray, validation_rows: np.ndarray) -> None:
         if self.finished(stage) >= self.planned(stage):
             return
-        batches, planned = self._batches(stage, rows), partial(self.planned, stage)
+        recipe, batches, planned = self.recipe, self._batches(stage, rows), partial(self.planned, stage)
         images, labels = self.images[validation_rows], self.labels[validation_rows]
         steps = [
-            callbacks.LearningRate(self.recipe.schedule, self.recipe.optimizer.learning_rate, planned, len(batches)),
+            callbacks.LearningRate(recipe.schedule, recipe.optimizer.learning_rate, planned, len(batches)),
             callbacks.ProgressOfBatches(self.progress, stage, planned, len(batches)),
             callbacks.Validate(self._predict, images, labels, self.history, stage),
             callbacks.ExpectMoreThanChance(self.history, self.labels[rows], labels, self.insist, self.warnings),

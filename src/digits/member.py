@@ -128,8 +128,10 @@ def _take_cores(count: int) -> set[int]:
 def _crash(exit_code: int, folder: Path, device: str | None) -> str:
     used = Member(folder).record.device
     place = used.id if used else device or "the default device"
-    how = f"was ended by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"ended with exit code {exit_code}"
-    advice = "try again, which goes on from the last finished epoch, or on another device, or with another batch size"
+    how = (f"was ended by {signal.Signals(-exit_code).name}" if exit_code < 0
+           else f"ended with exit code {exit_code}")
+    advice = ("try again, which goes on from the last finished epoch, or on another device, or with "
+              "another batch size")
     if exit_code == -getattr(signal, "SIGKILL", 9):
         advice = ("if nobody ended it, memory ran out: close other programs or use smaller batches. "
                   "The same command goes on from the last finished epoch")

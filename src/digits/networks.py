@@ -56,7 +56,8 @@ def compact():
     """
     def convolution(number, filters, **first):
         return [
-            Conv2D(filters, (3, 3), use_bias=False, kernel_initializer="he_normal", name=f"conv{number}", **first),
+            Conv2D(filters, (3, 3), use_bias=False, kernel_initializer="he_normal", name=f"conv{number}",
+                   **first),
             BatchNormalization(name=f"norm{number}"), Activation("relu", name=f"relu{number}")]
 
     return Sequential([

@@ -31,7 +31,7 @@ import json
 import math
 import re
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
@@ -282,7 +282,7 @@ class Activations:
     rows: np.ndarray = array("watched", kind="i", high="train")
     labels: np.ndarray = array("watched", kind="u1", high=9)
     images: np.ndarray = array("watched", 28, 28, kind="u1")
-    layers: dict[str, np.ndarray] = field(default_factory=dict)
+    layers: dict[str, np.ndarray]
 
 
 def _file(name: str):
@@ -338,7 +338,10 @@ class Run:
         if version != SCHEMA:
             raise RunError(f"{path}: written by another version of this program (schema {version}, "
                            f"expected {SCHEMA}). Train anew with: python -m report build")
-        return complete(RunRecord.model_validate_json(content))
+        record = complete(RunRecord.model_validate_json(content))
+        if record.status == FINISHED and record.finished is None:
+            raise ValueError("finished without a time")
+        return record
 
     @cached_property
     def members(self) -> list["Member"]:
@@ -367,8 +370,6 @@ class Run:
     def read(self) -> None:
         """Reads all of it, so that what is damaged is known before anything is made of it."""
         _read_all(self)
-        if self.record.status == FINISHED and self.record.finished is None:
-            raise RunError(f"{self.folder / 'run.json'}: damaged (finished without a time)")
         for member in self.members:
             member.read()
             if member.record.status != FINISHED and self.record.status == FINISHED:
@@ -465,25 +466,20 @@ class Member:
         layers, sizes = read_arrays(path), dict(self._sizes)
         shown = {each.name: layers.pop(each.name) for each in fields(Activations) if each.metadata}
         found = as_group(Activations, {**shown, "layers": layers}, sizes)
-        if not 0 < len(found.rows) <= MAX_WATCHED or len(set(found.rows.tolist())) < len(found.rows):
-            raise ValueError(f"it shows {len(found.rows)} digits, or one of them twice")
+        if not layers or not 0 < len(set(found.rows.tolist())) == len(found.rows) <= MAX_WATCHED:
+            raise ValueError(f"it shows {len(found.rows)} digits in {len(layers)} layers, or one of them twice")
+        shapes = {layer.name: layer.output_shape for layer in self.layers}
         for name, values in layers.items():
-            TypeAdapter(Name).validate_python(name)
-            if math.prod(values.shape[1:]) > MAX_ACTIVATION_VALUES:
-                raise ValueError(f"{name} has the shape {values.shape}")
+            if shapes.get(name) != values.shape[1:] or math.prod(values.shape[1:]) > MAX_ACTIVATION_VALUES:
+                raise ValueError(f"{name} has the shape {values.shape}: its layers are not those of model.json")
             check(name, values, Spec(("watched", *values.shape[1:]), "f", -math.inf, math.inf), sizes)
         return found
 
     def read(self) -> None:
-        """Reads all of it. Raises RunError also where its parts do not fit each other."""
+        """Reads all of it."""
         _read_all(self)
         if self.record.status == FINISHED and self.record.device is None:
             raise RunError(f"{self.folder / 'member.json'}: damaged (finished without a device)")
-        shapes = {layer.name: layer.output_shape for layer in self.layers}
-        if not self.activations.layers or not all(
-                shapes.get(name) == found.shape[1:] for name, found in self.activations.layers.items()):
-            raise RunError(f"{self.folder / 'activations.npz'}: damaged (its layers are not those of "
-                           "model.json); delete the run and train again")
 
     def epochs(self, stage: str) -> list[Epoch]:
         return [epoch for epoch in self.history if epoch.stage == stage]
@@ -495,7 +491,7 @@ def finished_runs(folder: Path) -> list[Run]:
     for path in Path(folder).glob("*/"):
         with suppress(RunError):
             runs.append(Run(path))
-    return sorted((run for run in runs if run.record.status == FINISHED and run.record.finished),
+    return sorted((run for run in runs if run.record.status == FINISHED),
                   key=lambda run: (run.record.finished, run.record.id))
 
 

@@ -126,7 +126,8 @@ def _within_budget(recipe: Recipe, dataset: data.Dataset, plans: list[MemberPlan
         return begun.recipe
     report("Measuring the speed of this device")
     started, rows = time.perf_counter(), plans[0].rows
-    speed = time_budget.measure(dataset, recipe, plans[0], min(workers, len(plans)), unfinished.parent, train_members)
+    speed = time_budget.measure(dataset, recipe, plans[0], min(workers, len(plans)), unfinished.parent,
+                                train_members)
     plan = time_budget.plan_training(
         recipe, speed, (len(rows.training), len(rows.validation), len(dataset.test_images)), len(plans),
         workers, recipe.time_budget - (time.perf_counter() - started))
@@ -220,8 +221,8 @@ def _news(folder: Path, number: int, members: int, recipe: Recipe) -> Iterator[l
     resumed, news = epochs if not device_told else 0, []
     while True:
         yield news
-        news, record = [], _known(folder, "record")
-        if not device_told and record and record.device:
+        news = []
+        if not device_told and (record := _known(folder, "record")) and record.device:
             device_told = True
             if number == 1:
                 news.append(f"Device: {record.device.id} ({record.device.description}); {record.device.reason}")
