@@ -5,7 +5,6 @@ import threading
 from joblib import Parallel, delayed
 
 from digits.member import TrainingError, kill_children, train_member
-from plaidkeras.processor import usable_cores  # loads neither keras nor plaidml
 
 
 def train_at_once(members: list[dict], jobs: int, dask: str | None) -> None:
@@ -17,6 +16,8 @@ def train_at_once(members: list[dict], jobs: int, dask: str | None) -> None:
     if dask:
         _train_on_cluster(members, dask)
         return
+    from plaidkeras.processor import usable_cores
+
     jobs, failed = min(jobs, len(members)), threading.Event()
     cores = max(1, usable_cores() // jobs) if jobs > 1 else None
 
