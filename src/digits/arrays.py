@@ -39,13 +39,17 @@ def array(*shape: int | str, kind: str, low: float = 0, high: float | str = math
 
 def read_group(group: type, path: Path, sizes: dict[str, int]):
     """The arrays of a file as `group`. Raises ValueError that names what does not fit."""
-    arrays = read_arrays(path)
+    return as_group(group, read_arrays(path), dict(sizes))
+
+
+def as_group(group: type, arrays: dict[str, np.ndarray], sizes: dict[str, int]):
+    """Raises ValueError that names what does not fit; adds to `sizes` what the arrays tell."""
     names = [each.name for each in fields(group)]
     if set(arrays) != set(names):
         raise ValueError(f"it holds {', '.join(arrays)[:200]}, expected {', '.join(names)}")
-    known = dict(sizes)
     for each in fields(group):
-        check(each.name, arrays[each.name], each.metadata["array"], known)
+        if each.metadata:
+            check(each.name, arrays[each.name], each.metadata["array"], sizes)
     return group(**arrays)
 
 

@@ -33,18 +33,14 @@ def _places(shape, limits: Augmentation, random) -> tuple[np.ndarray, np.ndarray
     """Where each pixel of the new images comes from in the old ones: columns and rows, both float32
     (n, h, w)."""
     count, height, width = shape
-    angle = np.radians(random.uniform(-limits.rotation, limits.rotation, count))
-    zoom_y, zoom_x = random.uniform(1 - limits.zoom, 1 + limits.zoom, (2, count))
-    shift_y, shift_x = random.uniform(-limits.shift, limits.shift, (2, count))
+    angle = np.radians(random.uniform(-limits.rotation, limits.rotation, (count, 1, 1)))
+    zoom_y, zoom_x = random.uniform(1 - limits.zoom, 1 + limits.zoom, (2, count, 1, 1))
+    shift_y, shift_x = random.uniform(-limits.shift, limits.shift, (2, count, 1, 1))
     middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
-
-    def each(values):  # (n,) -> (n, 1, 1)
-        return values[:, None, None]
-
     y, x = np.arange(height)[:, None] - middle_y, np.arange(width) - middle_x
-    sine, cosine = each(np.sin(angle)), each(np.cos(angle))
-    columns = (cosine * x - sine * y) / each(zoom_x) + middle_x - each(shift_x) * width
-    rows = (sine * x + cosine * y) / each(zoom_y) + middle_y - each(shift_y) * height
+    sine, cosine = np.sin(angle), np.cos(angle)
+    columns = (cosine * x - sine * y) / zoom_x + middle_x - shift_x * width
+    rows = (sine * x + cosine * y) / zoom_y + middle_y - shift_y * height
     if limits.elastic:
         bend = random.normal(0, limits.elastic, (2, count, GRID, GRID))
         bend = _smoothing(height) @ bend @ _smoothing(width).T

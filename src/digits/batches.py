@@ -59,6 +59,15 @@ def filled_batches(rows: np.ndarray, batch_size: int) -> np.ndarray:
     return np.resize(rows, (count_batches(len(rows), batch_size), batch_size))
 
 
+def predict(model, images: np.ndarray, batch_size: int, after_batch=lambda number, batches: None) -> np.ndarray:
+    """The outputs, float32 (n, units), for uint8 images (n, 28, 28)."""
+    batches, outputs = filled_batches(np.arange(len(images)), batch_size), []
+    for number, rows in enumerate(batches, start=1):
+        outputs.append(model.predict_on_batch(network_input(images[rows])))
+        after_batch(number, len(batches))
+    return np.concatenate(outputs)[:len(images)] if outputs else np.empty((0, 10), np.float32)
+
+
 def network_input(images: np.ndarray) -> np.ndarray:
     """uint8 (n, 28, 28) to float32 (n, 28, 28, 1) in 0..1."""
     return images[..., np.newaxis].astype(np.float32) / 255

@@ -2,20 +2,18 @@
 
 import math
 import time
+from dataclasses import dataclass, field
 from typing import Callable
 
 import keras.backend as K
 import numpy as np
 from keras.callbacks import Callback
 
-from digits import checkpoint
 from digits.batches import TrainingBatches
-from digits.checkpoint import Checkpoint
 from digits.member import TrainingFault
 from digits.progress import Progress, ProgressWriter
 from digits.recipe import Schedule
-from digits.run import Epoch, write_history
-from plaidkeras.state import state
+from digits.run import Epoch
 
 # Accuracy is judged from the third epoch on, if enough rows were seen to tell it from luck.
 JUDGED_EPOCH, JUDGED_ROWS = 3, 100
@@ -23,13 +21,15 @@ JUDGED_EPOCH, JUDGED_ROWS = 3, 100
 Planned = Callable[[], int]  # how many epochs a stage has, as far as is known now
 
 
+@dataclass(eq=False)
 class LearningRate(Callback):
     """Sets the learning rate before each batch, as the schedule has it."""
 
-    def __init__(self, schedule: Schedule, peak: float, planned: Planned, batches: int):
-        super().__init__()
-        self.schedule, self.peak, self.planned, self.batches = schedule, peak, planned, batches
-        self.rate = None
+    schedule: Schedule
+    peak: float
+    planned: Planned
+    batches: int
+    rate: float | None = None
 
     def on_epoch_begin(self, epoch, logs=None):
         self.step, self.total = epoch * self.batches, self.planned() * self.batches
@@ -54,112 +54,102 @@ def learning_rate(schedule: Schedule, peak: float, step: int, total: int) -> flo
     return peak * (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2
 
 
-class EpochOfBatches(Callback):
-    """Tells the batches which epoch it is."""
-
-    def __init__(self, batches: TrainingBatches):
-        super().__init__()
-        self.batches = batches
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.batches.epoch = epoch
-
-
+@dataclass(eq=False)
 class ProgressOfBatches(Callback):
     """Writes how far the training is after each batch, and stops it where the loss is no number."""
 
-    def __init__(self, writer: ProgressWriter, stage: str, planned: Planned, batches: int):
-        super().__init__()
-        self.writer, self.planned = writer, planned
-        self.progress = Progress(stage=stage, epoch=1, epochs=planned(), batch=0, batches=batches)
+    writer: ProgressWriter
+    stage: str
+    planned: Planned
+    batches: int
 
     def on_train_begin(self, logs=None):
-        self.writer.write(self.progress.model_copy(update={"stage": "compile"}))
+        self.writer.write(Progress(
+            stage="compile", epoch=1, epochs=self.planned(), batch=0, batches=self.batches))
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.progress = self.progress.model_copy(update={"epoch": epoch + 1, "epochs": self.planned()})
-        self.sums = np.zeros(2)
+        self.epoch, self.epochs, self.sums = epoch + 1, self.planned(), np.zeros(2)
 
     def on_batch_end(self, batch, logs=None):
         self.sums += float(logs["loss"]), float(logs["acc"])
         loss, acc = (self.sums / (batch + 1)).tolist()
-        expect_finite(loss, self.progress.stage, self.progress.epoch,
-                      f", batch {batch + 1} of {self.progress.batches}")
-        self.progress = self.progress.model_copy(update={"batch": batch + 1, "loss": loss, "acc": min(acc, 1.0)})
-        self.writer.trained_a_batch(self.progress)
+        expect_finite(loss, self.stage, self.epoch, f", batch {batch + 1} of {self.batches}")
+        self.writer.trained_a_batch(Progress(
+            stage=self.stage, epoch=self.epoch, epochs=self.epochs, batch=batch + 1, batches=self.batches,
+            loss=loss, acc=min(acc, 1.0)))
 
 
+@dataclass(eq=False)
 class Validate(Callback):
-    """Judges the network after each epoch on full batches of the validation rows."""
+    """Judges the network after each epoch on the validation rows, and adds the epoch to the history.
 
-    def __init__(self, predict, images: np.ndarray, labels: np.ndarray, stage: str):
-        """predict: images (n, 28, 28) to probabilities (n, 10)."""
-        super().__init__()
-        self.predict, self.images, self.labels, self.stage = predict, images, labels, stage
+    predict: images uint8 (n, 28, 28) to probabilities (n, 10).
+    """
 
-    def on_epoch_end(self, epoch, logs=None):
-        logs["val_loss"], logs["val_acc"] = score(self.predict(self.images), self.labels)
-        expect_finite(logs["val_loss"], self.stage, epoch + 1, "")
-
-
-class History(Callback):
-    """Adds an epoch to the history, once all its figures are known."""
-
-    def __init__(self, history: list[Epoch], stage: str):
-        super().__init__()
-        self.history, self.stage = history, stage
+    predict: Callable[[np.ndarray], np.ndarray]
+    images: np.ndarray
+    labels: np.ndarray
+    history: list[Epoch]
+    stage: str
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
+        val_loss, val_acc = score(self.predict(self.images), self.labels)
+        expect_finite(val_loss, self.stage, epoch + 1, "")
         self.history.append(Epoch(
             stage=self.stage, epoch=epoch + 1, learning_rate=float(logs["learning_rate"]),
-            loss=float(logs["loss"]), acc=min(float(logs["acc"]), 1.0), val_loss=logs["val_loss"],
-            val_acc=logs["val_acc"], seconds=max(round(time.perf_counter() - self.started, 3), 0.001)))
+            loss=float(logs["loss"]), acc=min(float(logs["acc"]), 1.0), val_loss=val_loss, val_acc=val_acc,
+            seconds=max(round(time.perf_counter() - self.started, 3), 0.001)))
 
 
+@dataclass(eq=False)
 class ExpectMoreThanChance(Callback):
     """Raises TrainingFault, or adds to `warnings` for who insists, if after the third epoch the
     training or the validation accuracy is what guessing gives."""
 
-    def __init__(self, history: list[Epoch], training_labels: np.ndarray,
-                 validation_labels: np.ndarray, insist: bool, warnings: list[str]):
-        super().__init__()
-        self.history, self.insist, self.warnings = history, insist, warnings
-        self.labels = {"training": training_labels, "validation": validation_labels}
+    history: list[Epoch]
+    training_labels: np.ndarray
+    validation_labels: np.ndarray
+    insist: bool
+    warnings: list[str]
 
     def on_epoch_end(self, epoch, logs=None):
         last = self.history[-1]
         if last.epoch < JUDGED_EPOCH:
             return
-        for name, accuracy in (("training", last.acc), ("validation", last.val_acc)):
-            if not exceeds_chance(accuracy, self.labels[name]):
-                chance = np.bincount(self.labels[name]).max() / len(self.labels[name])
+        for name, accuracy, labels in (("training", last.acc, self.training_labels),
+                                       ("validation", last.val_acc, self.validation_labels)):
+            if not exceeds_chance(accuracy, labels):
                 warning = (f"the {name} accuracy is {accuracy:.1%} after epoch {last.epoch} of the "
-                           f"{last.stage}, no better than guessing ({chance:.1%})")
+                           f"{last.stage}, no better than guessing ({chance(labels):.1%})")
                 if not self.insist:
-                    raise TrainingFault(f"{warning}: are the labels those of these images? If so, "
-                                        "train on another device (llvm_cpu.0 is the CPU), or add "
-                                        "--insist to finish it all the same")
+                    raise TrainingFault(f"{warning}: are the labels those of these images? If so, train on "
+                                        "another device (llvm_cpu.0 is the CPU), or add --insist to finish it "
+                                        "all the same")
                 if not any(name in told for told in self.warnings):
                     self.warnings.append(warning)
 
 
 def exceeds_chance(accuracy: float, labels: np.ndarray) -> bool:
-    """Chance is to name the most common digit always; four standard deviations above is no luck."""
-    chance = np.bincount(labels).max() / len(labels)
-    luck = 4 * math.sqrt(chance * (1 - chance) / len(labels))
-    return len(labels) < JUDGED_ROWS or accuracy >= chance + luck
+    """Four standard deviations above chance is no luck."""
+    luck = 4 * math.sqrt(chance(labels) * (1 - chance(labels)) / len(labels))
+    return len(labels) < JUDGED_ROWS or accuracy >= chance(labels) + luck
 
 
+def chance(labels: np.ndarray) -> float:
+    """The accuracy of who always names the most common digit."""
+    return np.bincount(labels).max() / len(labels)
+
+
+@dataclass(eq=False)
 class Average(Callback):
-    """Adds up the weights after each of the last epochs."""
+    """Adds up the weights after each of the last epochs. first: gives the first of these, from 0."""
 
-    def __init__(self, first: Callable[[], int]):
-        """first: gives the first epoch of the average, counted from 0."""
-        super().__init__()
-        self.first, self.sums, self.count = first, [], 0
+    first: Callable[[], int]
+    sums: list[np.ndarray] = field(default_factory=list)
+    count: int = 0
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch >= self.first():
@@ -172,36 +162,23 @@ class Average(Callback):
         return [(total / self.count).astype(np.float32) for total in self.sums]
 
 
-class SaveCheckpoint(Callback):
-    """Keeps the history, and then all that a resume needs; of these the checkpoint decides."""
+@dataclass(eq=False)
+class EpochOfBatches(Callback):
+    """Tells the batches which epoch it is, and ends the training after the last that is planned."""
 
-    def __init__(self, folder, history: list[Epoch], average: Average, warnings: list[str]):
-        super().__init__()
-        self.folder, self.history, self.average, self.warnings = folder, history, average, warnings
+    batches: TrainingBatches
+    planned: Planned
 
-    def on_epoch_end(self, epoch, logs=None):
-        write_history(self.folder / "history.csv", self.history)
-        checkpoint.save(self.folder, Checkpoint(
-            len(self.history), state(self.model.train_function), self.average.count, self.average.sums,
-            self.warnings))
-
-
-class StopAfterLast(Callback):
-    """Ends the training after the last of the planned epochs."""
-
-    def __init__(self, planned: Planned):
-        super().__init__()
-        self.planned = planned
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches.epoch = epoch
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training = epoch + 1 >= self.planned()
 
 
 def score(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Mean cross-entropy (natural logarithm) and accuracy (0..1) of (n, 10) against (n,).
-
-    Probabilities are kept 1e-7 away from 0 and 1, as Keras does.
-    """
+    """Mean cross-entropy (natural logarithm; probabilities are kept 1e-7 away from 0 and 1, as Keras does)
+    and accuracy (0..1) of (n, 10) against (n,)."""
     right = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     loss = -np.log(right.clip(1e-7, 1 - 1e-7)).mean()
     return float(loss), float((probabilities.argmax(axis=1) == labels).mean())

@@ -39,23 +39,15 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
                  warnings=json.dumps(checkpoint.warnings), **arrays)
 
 
-def load(folder: Path) -> Checkpoint | None:
-    """The checkpoint of a member; None if there is none, or none that can be read."""
+def load(folder: Path) -> Checkpoint:
+    """The checkpoint of a member; one of no epochs if there is none, or none that can be read."""
     try:
         arrays = read_arrays(folder / NAME)
-        return Checkpoint(int(arrays.pop("finished")), _numbered(arrays, "state_"),
-                          int(arrays.pop("averaged")), _numbered(arrays, "sum_"),
-                          json.loads(str(arrays.pop("warnings"))))
+        return Checkpoint(int(arrays["finished"]), _numbered(arrays, "state_"), int(arrays["averaged"]),
+                          _numbered(arrays, "sum_"), json.loads(str(arrays["warnings"])))
     except Exception:  # readers of damaged bytes raise what they like
-        return None
-
-
-def finished_epochs(folder: Path) -> int:
-    """How many epochs of both stages a training of this member would not train again."""
-    found = load(folder)
-    return found.finished if found else 0
+        return Checkpoint(0, [], 0, [], [])
 
 
 def _numbered(arrays: dict[str, np.ndarray], prefix: str) -> list[np.ndarray]:
-    count = sum(name.startswith(prefix) for name in arrays)
-    return [arrays[f"{prefix}{index}"] for index in range(count)]
+    return [arrays[f"{prefix}{index}"] for index in range(sum(name.startswith(prefix) for name in arrays))]

@@ -75,21 +75,18 @@ def load(location: Path = DEFAULT_FOLDER, explicit: bool = False) -> Dataset:
     """
     location = Path(location)
     try:
-        train_file, test_file = _find_both(location, explicit)
+        files = _find_both(location, explicit)
     except OSError as error:
-        raise DataError(f"{location}: cannot be read ({error.strerror}); "
-                        f"check its permissions") from None
-    if train_file is None:
+        raise DataError(f"{location}: cannot be read ({error.strerror}); check its permissions") from None
+    if not files:
         return _sample()
-    remarks = []
-    labels, train_pixels = _read(train_file, True, remarks)
-    _, test_pixels = _read(test_file, False, remarks)
-    absent = sorted(set(range(10)) - set(labels.tolist()))
-    if absent:
+    (train_file, test_file), remarks = files, []
+    train, test = _read(train_file, True, remarks), _read(test_file, False, remarks)
+    absent = np.setdiff1d(range(10), train[:, 0])
+    if absent.size:
         raise train_file.error(f"no row has the label {absent[0]}",
                                "the network learns all ten digits and needs rows of each")
-    return _dataset(train_pixels, labels, test_pixels, KAGGLE, train_file.name, test_file.name,
-                    tuple(remarks))
+    return _dataset(train[:, 1:], train[:, 0], test, KAGGLE, train_file.name, test_file.name, tuple(remarks))
 
 
 def store(dataset: Dataset, runs: Path) -> Path:
@@ -103,23 +100,16 @@ def store(dataset: Dataset, runs: Path) -> Path:
     return path
 
 
-def _dataset(train_pixels, labels, test_pixels, source, train_name, test_name,
-             remarks=()) -> Dataset:
-    train_images = np.ascontiguousarray(train_pixels).reshape(-1, 28, 28)
-    test_images = np.ascontiguousarray(test_pixels).reshape(-1, 28, 28)
-    arrays = train_images, labels, test_images
-    facts = DataFacts(source=source, train_file=train_name, test_file=test_name,
-                      train_rows=len(train_images), test_rows=len(test_images),
-                      fingerprint=_fingerprint(*arrays))
-    return Dataset(*arrays, facts, remarks)
-
-
-def _fingerprint(*arrays: np.ndarray) -> str:
+def _dataset(train_pixels, labels, test_pixels, source, train_name, test_name, remarks=()) -> Dataset:
+    arrays = [np.ascontiguousarray(array) for array in (
+        train_pixels.reshape(-1, 28, 28), labels, test_pixels.reshape(-1, 28, 28))]
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(repr(array.shape).encode())
         digest.update(array.tobytes())
-    return digest.hexdigest()
+    facts = DataFacts(source=source, train_file=train_name, test_file=test_name, train_rows=len(labels),
+                      test_rows=len(test_pixels), fingerprint=digest.hexdigest())
+    return Dataset(*arrays, facts, remarks)
 
 
 # Kaggle's CSVs
@@ -167,23 +157,22 @@ class _File:
                                 "give fewer rows")
 
 
-def _find_both(location: Path, explicit: bool) -> tuple[_File | None, _File | None]:
-    """Both files, or neither if that was not asked for. Raises DataError, OSError."""
+def _find_both(location: Path, explicit: bool) -> list[_File]:
+    """Both files, or none if that was not asked for. Raises DataError, OSError."""
     if (explicit or os.path.lexists(location)) and not location.exists():
         raise DataError(f"{location}: not found; give the folder that holds train.csv and test.csv")
-    train_file, test_file = _find(location, "train.csv"), _find(location, "test.csv")
-    if train_file is None and test_file is None:
+    found = {name: _find(location, name) for name in ("train.csv", "test.csv")}
+    missing, present = [name for name in found if not found[name]], [*filter(None, found.values())]
+    if len(missing) == 1:
+        raise DataError(f"{location}: {missing[0]} is missing beside {present[0].name}; {_GET_THEM}")
+    if missing:
         others = [path.name for path in sorted(location.glob("*"))
                   if path.suffix.lower() in (".csv", ".gz", ".zip")]
         if explicit or others:  # who has put files there does not want the sample
             rather = f", but {', '.join(map(repr, others[:3]))[:200]}" if others else ""
             raise DataError(f"{location}: holds neither train.csv nor test.csv (nor either as .gz "
                             f"or .zip, nor {KAGGLE_ZIP} with both){rather}; {_GET_THEM}")
-    if (train_file is None) != (test_file is None):
-        missing = "train.csv" if train_file is None else "test.csv"
-        raise DataError(f"{location}: {missing} is missing beside "
-                        f"{(train_file or test_file).name}; {_GET_THEM}")
-    return train_file, test_file
+    return present
 
 
 def _find(location: Path, name: str) -> _File | None:
@@ -192,8 +181,7 @@ def _find(location: Path, name: str) -> _File | None:
             raise DataError(f"{location}: is a file; give the folder (or Kaggle's {KAGGLE_ZIP}) "
                             f"that holds train.csv and test.csv")
         return _find_in_zip(location, name)
-    for path in (location / name, *(location / f"{name}{end}" for end in (".gz", ".zip")),
-                 location / KAGGLE_ZIP):
+    for path in (location / each for each in (name, f"{name}.gz", f"{name}.zip", KAGGLE_ZIP)):
         if path.is_file():
             return _find_in_zip(path, name) if path.suffix == ".zip" else _File(path)
         if os.path.lexists(path):
@@ -216,13 +204,12 @@ def _find_in_zip(path: Path, name: str) -> _File | None:
     return _File(path, found[0]) if found else None
 
 
-def _read(file: _File, labelled: bool,
-          remarks: list[str]) -> tuple[np.ndarray | None, np.ndarray]:
-    """uint8 labels (rows,), if it has any, and pixels (rows, 784). Raises DataError.
+def _read(file: _File, labelled: bool, remarks: list[str]) -> np.ndarray:
+    """uint8 (rows, columns): the label first, if it has any, then the pixels. Raises DataError.
 
     Columns in another order are put in order, which is added to the remarks.
     """
-    pixels, labels, rows = [], [], 0
+    blocks, rows = [], 0
     with _reading(file):
         stream = io.BytesIO(file.read())
         header, order = _header(file, stream, labelled)
@@ -234,15 +221,13 @@ def _read(file: _File, labelled: bool,
                          low_memory=False, keep_default_na=False, na_values=[""],
                          encoding_errors="replace") as frames:
             for frame in frames:
-                block = _block(file, frame, header)[:, order]
-                rows += len(block)
+                blocks.append(_block(file, frame, header)[:, order])
+                rows += len(frame)
                 if rows > MAX_ROWS:
                     raise file.too_large(f"has more than {MAX_ROWS:,} rows")
-                pixels.append(block[:, -len(PIXELS):])
-                labels.append(block[:, 0])
     if not rows:
         raise file.error("has a header and no rows")
-    return (np.concatenate(labels) if labelled else None), np.concatenate(pixels)
+    return np.concatenate(blocks)
 
 
 @contextmanager
@@ -250,14 +235,11 @@ def _reading(file: _File) -> Iterator[None]:
     """Says in a DataError which file could not be read."""
     try:
         yield
-    except pd.errors.EmptyDataError:
-        raise file.error("has a header and no rows") from None
     except pd.errors.ParserError as error:
         raise file.error(_of_a_row(str(error))) from None
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile,
             ValueError) as error:  # ValueError: names or offsets in a damaged zip
-        raise file.error(f"damaged or only half downloaded ({error})",
-                         "download it again") from None
+        raise file.error(f"damaged or only half downloaded ({error})", "download it again") from None
     except RuntimeError as error:  # a password, or a compression that Python does not know
         raise file.error(f"cannot be unpacked ({error})",
                          "pack it again as a plain zip without a password") from None
@@ -270,12 +252,9 @@ def _reading(file: _File) -> Iterator[None]:
 
 def _of_a_row(message: str) -> str:
     """What pandas says of a line, said of a row of ours; it counts from the line after the header."""
-    extra = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
-    if extra:
-        expected, row, found = extra.groups()
-        return f"row {row} has {found} values, expected {expected}"
-    open_quote = re.search(r"EOF inside string starting at row (\d+)", message)
-    if open_quote:
+    if extra := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message):
+        return f"row {extra[2]} has {extra[3]} values, expected {extra[1]}"
+    if open_quote := re.search(r"EOF inside string starting at row (\d+)", message):
         return f"row {int(open_quote[1]) + 1} opens a quotation mark that is never closed"
     return f"is no CSV ({message.strip().split('C error: ')[-1]})"
 
@@ -297,12 +276,10 @@ def _header(file: _File, stream: BinaryIO, labelled: bool) -> tuple[list[str], l
         raise file.error("is no text: it is packed, or a spreadsheet, or damaged",
                          "unpack it, or save it as CSV")
     found = [name.strip().strip('"').strip() for name in text.split(",")]
-    first = [LABEL] if labelled else []
-    expected = first + (PIXELS_FROM_1 if PIXELS_FROM_1[-1] in found and PIXELS[0] not in found
-                        else PIXELS)
+    from_1 = PIXELS_FROM_1[-1] in found and PIXELS[0] not in found
+    expected = [LABEL] * labelled + (PIXELS_FROM_1 if from_1 else PIXELS)
     _check_header(file, found, expected, labelled)
-    places = {name: place for place, name in enumerate(found)}
-    return found, [places[name] for name in expected]
+    return found, [found.index(name) for name in expected]
 
 
 def _check_header(file: _File, found: list[str], expected: list[str], labelled: bool) -> None:
@@ -311,20 +288,15 @@ def _check_header(file: _File, found: list[str], expected: list[str], labelled: 
         has = "has no column 'label'" if labelled else "has a column 'label'"
         raise file.error(f"{has} ({whole})", "have train.csv and test.csv been exchanged?")
     if len(found) == 1 and (";" in found[0] or "\t" in found[0]):
-        raise file.error(f"has no commas between its columns ({whole})",
-                         "save it as CSV with commas")
+        raise file.error(f"has no commas between its columns ({whole})", "save it as CSV with commas")
     for column, name in enumerate(found[:len(expected)], start=1):
-        if name not in expected:
-            raise file.error(f"column {column} of the header is {name[:40]!r}, "
-                             f"expected {expected[column - 1]!r} ({whole})")
-    for column, name in enumerate(found, start=1):
-        if name in found[:column - 1]:
-            raise file.error(f"column {column} of the header is {name[:40]!r} for a second time "
-                             f"({whole})")
+        again = name in found[:column - 1]
+        if again or name not in expected:
+            wrong = "for a second time" if again else f"expected {expected[column - 1]!r}"
+            raise file.error(f"column {column} of the header is {name[:40]!r}, {wrong} ({whole})")
     if len(found) != len(expected):
-        missing = next((name for name in expected if name not in found), None)
-        which = f" ({missing!r} is missing)" if missing else ""
-        raise file.error(f"the header has {len(found)} columns, expected {len(expected)}{which} "
+        missing = [f" ({name!r} is missing)" for name in expected if name not in found][:1]
+        raise file.error(f"the header has {len(found)} columns, expected {len(expected)}{''.join(missing)} "
                          f"({whole})")
 
 

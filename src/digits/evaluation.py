@@ -88,9 +88,8 @@ class Evaluation:
 
     @cached_property
     def confusion(self) -> np.ndarray:
-        counts = np.zeros((len(CLASSES), len(CLASSES)), int)
-        np.add.at(counts, (self.truth, self.predicted), 1)
-        return counts
+        pairs = len(CLASSES) * self.truth + self.predicted
+        return np.bincount(pairs, minlength=len(CLASSES) ** 2).reshape(len(CLASSES), len(CLASSES))
 
     @property
     def count(self) -> int:
@@ -123,20 +122,17 @@ class Evaluation:
         def ratio(part, whole):
             return float(part / whole) if whole else None
 
-        right, true, predicted = (self.confusion.diagonal(), self.confusion.sum(axis=1),
-                                  self.confusion.sum(axis=0))
-        return [ClassScore(label, int(true[label]), ratio(right[label], predicted[label]),
-                           ratio(right[label], true[label]),
-                           ratio(2 * right[label], predicted[label] + true[label]))
-                for label in CLASSES]
+        table = self.confusion
+        return [ClassScore(label, int(true), ratio(right, predicted), ratio(right, true),
+                           ratio(2 * right, predicted + true))
+                for label, right, true, predicted in zip(
+                    CLASSES, table.diagonal(), table.sum(axis=1), table.sum(axis=0))]
 
     @cached_property
     def confusions(self) -> list[Confusion]:
         """What was confused with what, the most frequent first."""
-        found = [Confusion(true, predicted, int(self.confusion[true, predicted]),
-                           confusion_anchor(true, predicted))
-                 for true in CLASSES for predicted in CLASSES
-                 if true != predicted and self.confusion[true, predicted]]
+        found = [Confusion(true, predicted, int(count), f"true-{true}-predicted-{predicted}")
+                 for (true, predicted), count in np.ndenumerate(self.confusion) if true != predicted and count]
         return sorted(found, key=lambda each: -each.count)
 
 
@@ -185,8 +181,8 @@ def promise(run: Run, judged: Evaluation) -> Promise:
     if recipe.refit.epochs:
         after = _evaluation(run, [(each.submitted_rows, each.submitted) for each in predictions])
         before = _evaluation(run, [
-            (each.submitted_rows, each.validation[_positions(each.validation_rows, each.submitted_rows)])
-            for each in predictions])
+            (each.validation_rows[seen], each.validation[seen]) for each in predictions
+            for seen in [np.isin(each.validation_rows, each.submitted_rows)]])
         return Promise("refit", judged, before, after) if after.count else Promise("refit", judged)
     return Promise("folds" if recipe.validation.folds else "same", judged)
 
@@ -194,10 +190,6 @@ def promise(run: Run, judged: Evaluation) -> Promise:
 def submitted_probabilities(run: Run) -> np.ndarray:
     """(m, 10): the mean over the members, in the order of the test rows."""
     return np.mean([member.predictions.test for member in run.members], axis=0, dtype=np.float64)
-
-
-def confusion_anchor(true: int, predicted: int) -> str:
-    return f"true-{true}-predicted-{predicted}"
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:
@@ -261,9 +253,3 @@ def _evaluation(run: Run, judged: list[tuple[np.ndarray, np.ndarray]]) -> Evalua
     sums = np.zeros((len(rows), len(CLASSES)))
     np.add.at(sums, places, np.concatenate([probabilities for _, probabilities in judged]))
     return Evaluation(rows.astype(int), run.data.train_labels[rows].astype(int), sums / times[:, None])
-
-
-def _positions(rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Where each wanted row stands among the rows."""
-    order = np.argsort(rows)
-    return order[np.searchsorted(rows, wanted, sorter=order)]

@@ -1,12 +1,13 @@
 """Why a digit was misclassified, asked of the network that did it: its nearest training digits, and what
 happens when a part of it is covered. And of every validation digit how typical it is.
 
-Runs where Keras runs: call plaidkeras.install() before.
+Keras is imported at once: call plaidkeras.install() before this module is imported.
 """
 
 import numpy as np
+from keras.models import Model
 
-from digits.batches import filled_batches, network_input
+from digits.batches import predict
 from digits.run import Explanations
 
 MAX_EXPLAINED, NEAREST = 64, 5  # the most confident mistakes; a network that learned nothing has thousands
@@ -17,9 +18,7 @@ PLACES = range(1 - COVER // 2, 28 - COVER // 2, STRIDE)  # of its first row: its
 
 def hidden_activations(model, images: np.ndarray, batch_size: int) -> np.ndarray:
     """float32 (n, units): the last layer before the softmax, of uint8 images (n, 28, 28)."""
-    from keras.models import Model
-
-    return _outputs(Model(model.input, model.layers[-2].output), images, batch_size)
+    return predict(Model(model.input, model.layers[-2].output), images, batch_size)
 
 
 def explain(model, images: np.ndarray, labels: np.ndarray, training_rows: np.ndarray, validation_rows: np.ndarray,
@@ -54,12 +53,5 @@ def occlusion(model, images: np.ndarray, labels: np.ndarray, batch_size: int) ->
     squares = [(row, column) for row in PLACES for column in PLACES]
     for image, (row, column) in zip(covered, squares * len(images)):
         image[max(row, 0):row + COVER, max(column, 0):column + COVER] = PAPER
-    found = _outputs(model, covered, batch_size).reshape(len(images), len(PLACES), len(PLACES), 10)
-    return np.stack([of_image[..., asked].transpose(2, 0, 1) for of_image, asked in zip(found, labels)]) \
-        if len(images) else np.empty((0, 2, len(PLACES), len(PLACES)), np.float32)
-
-
-def _outputs(model, images: np.ndarray, batch_size: int) -> np.ndarray:
-    batches = [model.predict_on_batch(network_input(images[rows]))
-               for rows in filled_batches(np.arange(len(images)), batch_size)]
-    return np.concatenate(batches)[:len(images)] if batches else np.empty((0, 10), np.float32)
+    found = predict(model, covered, batch_size).reshape(len(images), len(PLACES), len(PLACES), 10)
+    return found[np.arange(len(images))[:, None], :, :, labels]

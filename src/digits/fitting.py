@@ -10,19 +10,20 @@ from pathlib import Path
 
 import keras.backend as K
 import numpy as np
+from keras.callbacks import LambdaCallback
 from keras.layers import BatchNormalization
 
 from digits import callbacks, checkpoint, networks
 from digits.arrays import read_arrays, write_arrays, write_group
 from digits.augmentation import views
-from digits.batches import TrainingBatches, count_batches, filled_batches, network_input
+from digits.batches import TrainingBatches, count_batches, predict
 from digits.explanations import explain, hidden_activations
 from digits.files import atomic_write
 from digits.inspection import activations, tsne_embedding
 from digits.progress import Progress, ProgressWriter
 from digits.recipe import MAX_EPOCHS, Recipe
-from digits.run import FIT, REFIT, Epoch, Member, MemberRows, Predictions, write_record
-from plaidkeras.state import restore
+from digits.run import FIT, REFIT, Epoch, Member, Predictions, write_history, write_record
+from plaidkeras.state import restore, state
 
 
 def train(folder: Path, dataset: Path, recipe: Recipe, seed: int, insist: bool,
@@ -32,18 +33,13 @@ def train(folder: Path, dataset: Path, recipe: Recipe, seed: int, insist: bool,
     `insist` finishes a training that goes wrong, as far as there is anything to finish; what went
     wrong is added to `warnings`. Returns the seconds of each stage. Raises TrainingFault, OSError.
     """
-    data = read_arrays(dataset)
-    images, labels = data["train_images"], data["train_labels"]  # uint8 (n, 28, 28), (n,)
-    test_images = data["test_images"]                            # uint8 (m, 28, 28)
-    rows = Member(folder, {"train": len(labels)}).rows
-    np.random.seed(seed)  # the first weights and dropout draw from it
-    model = networks.compiled(recipe)
+    training = Training(folder, read_arrays(dataset), recipe, seed, insist, warnings)
+    model, images, labels, rows = training.model, training.images, training.labels, training.rows
     write_record(folder / "model.json", networks.describe(model))
     with atomic_write(folder / "architecture.json") as file:
         file.write(model.to_json().encode() + b"\n")
 
-    training = Training(folder, model, images, labels, rows, recipe, seed, len(test_images), insist, warnings)
-    if not training.has_begun_refit:
+    if not training.finished(REFIT):
         training.fit()
         validation = training.predict(images[rows.validation])
         hidden = hidden_activations(model, images[rows.validation], recipe.batch_size)
@@ -58,7 +54,7 @@ def train(folder: Path, dataset: Path, recipe: Recipe, seed: int, insist: bool,
         submitted_rows, submitted = rows.unseen_by_both, training.predict(images[rows.unseen_by_both])
 
     started = time.perf_counter()
-    test = training.predict(test_images, told=True)
+    test = training.predict(training.test_images, told=True)
     seconds = {**training.seconds, "predict": round(time.perf_counter() - started, 3)}
     write_group(folder / "predictions.npz", Predictions(
         validation_rows=rows.validation, submitted_rows=submitted_rows, submitted=submitted,
@@ -74,17 +70,20 @@ def train(folder: Path, dataset: Path, recipe: Recipe, seed: int, insist: bool,
 class Training:
     """The epochs of one member, and its predictions."""
 
-    def __init__(self, folder: Path, model, images: np.ndarray, labels: np.ndarray, rows: MemberRows,
-                 recipe: Recipe, seed: int, test_rows: int, insist: bool, warnings: list[str]):
-        self.folder, self.model, self.images, self.labels = folder, model, images, labels
-        self.rows, self.recipe, self.seed = rows, recipe, seed
-        self.insist, self.warnings = insist, warnings
+    def __init__(self, folder: Path, dataset: dict[str, np.ndarray], recipe: Recipe, seed: int, insist: bool,
+                 warnings: list[str]):
+        self.folder, self.recipe, self.seed, self.insist, self.warnings = folder, recipe, seed, insist, warnings
+        self.images, self.labels = dataset["train_images"], dataset["train_labels"]  # uint8 (n, 28, 28), (n,)
+        self.test_images = dataset["test_images"]                                    # uint8 (m, 28, 28)
+        self.rows = Member(folder, {"train": len(self.labels)}).rows
         self.history: list[Epoch] = []
+        np.random.seed(seed)  # the first weights and dropout draw from it
+        self.model = networks.compiled(recipe)
         self.average = callbacks.Average(
             lambda: self.planned(FIT) - recipe.averaged_epochs(self.planned(FIT)))
-        model._make_train_function()
+        self.model._make_train_function()
         self._go_on_from_checkpoint()
-        self.progress = ProgressWriter(folder, *self._batches_left(test_rows))
+        self.progress = ProgressWriter(folder, *self._batches_left())
 
     def fit(self) -> None:
         """The epochs that are left; then the network has the average of the last ones, if any."""
@@ -100,11 +99,10 @@ class Training:
     def planned(self, stage: str) -> int:
         """How many epochs a stage has, as far as is known after those that are finished."""
         epochs = self.recipe.epochs if stage == FIT else self.recipe.refit.epochs
-        return self.recipe.planned_epochs(epochs, [each.seconds for each in self.history if each.stage == stage])
+        return self.recipe.planned_epochs(epochs, self._seconds(stage))
 
-    @property
-    def has_begun_refit(self) -> bool:
-        return self._finished(REFIT) > 0
+    def finished(self, stage: str) -> int:
+        return len(self._seconds(stage))
 
     def predict(self, images: np.ndarray, told: bool = False) -> np.ndarray:
         """Probabilities, float32 (n, 10), of uint8 images (n, 28, 28): the mean over the views of
@@ -115,28 +113,24 @@ class Training:
     @property
     def seconds(self) -> dict[str, float]:
         """The time of the epochs of each stage."""
-        stages = dict.fromkeys(epoch.stage for epoch in self.history)
-        return {stage: round(sum(epoch.seconds for epoch in self.history if epoch.stage == stage), 3)
-                for stage in stages}
+        return {stage: round(sum(self._seconds(stage)), 3) for stage in (FIT, REFIT) if self.finished(stage)}
 
     def _train(self, stage: str, rows: np.ndarray, validation_rows: np.ndarray) -> None:
-        if self._finished(stage) >= self.planned(stage):
+        if self.finished(stage) >= self.planned(stage):
             return
-        batches, planned = self._batches(stage, rows), partial(self.planned, stage)
+        recipe, batches, planned = self.recipe, self._batches(stage, rows), partial(self.planned, stage)
         images, labels = self.images[validation_rows], self.labels[validation_rows]
         steps = [
-            callbacks.EpochOfBatches(batches),
-            callbacks.LearningRate(self.recipe.schedule, self.recipe.optimizer.learning_rate, planned, len(batches)),
+            callbacks.LearningRate(recipe.schedule, recipe.optimizer.learning_rate, planned, len(batches)),
             callbacks.ProgressOfBatches(self.progress, stage, planned, len(batches)),
-            callbacks.Validate(self._predict, images, labels, stage),
-            callbacks.History(self.history, stage),
+            callbacks.Validate(self._predict, images, labels, self.history, stage),
             callbacks.ExpectMoreThanChance(self.history, self.labels[rows], labels, self.insist, self.warnings),
             *([self.average] if stage == FIT else []),
-            callbacks.SaveCheckpoint(self.folder, self.history, self.average, self.warnings),
-            callbacks.StopAfterLast(planned)]
+            LambdaCallback(on_epoch_end=lambda epoch, logs: self._save()),
+            callbacks.EpochOfBatches(batches, planned)]
         try:
             # workers=0: in this thread and in order, so that each batch belongs to its epoch
-            self.model.fit_generator(batches, epochs=MAX_EPOCHS, initial_epoch=self._finished(stage),
+            self.model.fit_generator(batches, epochs=MAX_EPOCHS, initial_epoch=self.finished(stage),
                                      callbacks=steps, shuffle=False, workers=0, verbose=0)
         except callbacks.TrainingFault as fault:
             if not (self.insist and self.history):
@@ -144,11 +138,18 @@ class Training:
             self._go_on_from_checkpoint()
             self.warnings.append(f"{fault}. These are the results of the epoch before")
 
+    def _save(self) -> None:
+        """Keeps the history, and then all that a resume needs; of these the checkpoint decides."""
+        write_history(self.folder / "history.csv", self.history)
+        checkpoint.save(self.folder, checkpoint.Checkpoint(
+            len(self.history), state(self.model.train_function), self.average.count, self.average.sums,
+            self.warnings))
+
     def _go_on_from_checkpoint(self) -> None:
         found = checkpoint.load(self.folder)
-        if found:
+        if found.finished:
             restore(self.model.train_function, found.state)
-            self.history = Member(self.folder, {}).history[:found.finished]
+            self.history = Member(self.folder).history[:found.finished]
             self.average.sums, self.average.count = found.weight_sums, found.averaged
             self.warnings[:] = dict.fromkeys(found.warnings + self.warnings)
 
@@ -167,28 +168,25 @@ class Training:
             self.model.train_on_batch(*batches[batch])
 
     def _predict(self, images: np.ndarray, told: bool = False) -> np.ndarray:
-        batches = filled_batches(np.arange(len(images)), self.recipe.batch_size)
-        probabilities = [np.empty((0, 10), np.float32)]
-        for number, rows in enumerate(batches, start=1):
-            probabilities.append(self.model.predict_on_batch(network_input(images[rows])))
+        def after_batch(number: int, batches: int) -> None:
             self.progress.predicted_a_batch(Progress(
-                stage="predict", epoch=1, epochs=1, batch=number, batches=len(batches)) if told else None)
-        return np.concatenate(probabilities)[:len(images)]
+                stage="predict", epoch=1, epochs=1, batch=number, batches=batches) if told else None)
+        return predict(self.model, images, self.recipe.batch_size, after_batch)
 
     def _batches(self, stage: str, rows: np.ndarray) -> TrainingBatches:
         seed = self.seed, (FIT, REFIT).index(stage)
         return TrainingBatches(self.images, self.labels, rows, self.recipe.batch_size, seed,
                                self.recipe.augmentation)
 
-    def _batches_left(self, test_rows: int) -> tuple[int, int]:
+    def _batches_left(self) -> tuple[int, int]:
         """Batches to train on and to predict from now to the end."""
-        def batches(rows: int) -> int:
-            return count_batches(rows, recipe.batch_size)
-        recipe, rows, views = self.recipe, self.rows, self.recipe.test_time_augmentation
-        fit, refit = (self.planned(stage) - self._finished(stage) for stage in (FIT, REFIT))
-        return (fit * batches(len(rows.training)) + refit * batches(len(rows.refit_training)),
-                (fit + views) * batches(len(rows.validation)) + views * batches(test_rows)
-                + refit * batches(len(rows.refit_validation)))
+        rows, views = self.rows, self.recipe.test_time_augmentation
+        training, validation, refit_training, refit_validation, test = (
+            count_batches(len(each), self.recipe.batch_size) for each in (
+                rows.training, rows.validation, rows.refit_training, rows.refit_validation, self.test_images))
+        fit, refit = (self.planned(stage) - self.finished(stage) for stage in (FIT, REFIT))
+        return (fit * training + refit * refit_training,
+                (fit + views) * validation + refit * refit_validation + views * test)
 
-    def _finished(self, stage: str) -> int:
-        return sum(epoch.stage == stage for epoch in self.history)
+    def _seconds(self, stage: str) -> list[float]:
+        return [epoch.seconds for epoch in self.history if epoch.stage == stage]

@@ -1,6 +1,7 @@
 """What the report looks at inside a trained network: activations, and the last hidden layer as a map."""
 
 import numpy as np
+from keras.models import Model
 
 from digits.batches import network_input
 from digits.run import CLASSES, Activations
@@ -28,8 +29,6 @@ def tsne_embedding(hidden: np.ndarray, validation_rows: np.ndarray) -> dict[str,
 
 def activations(model, images: np.ndarray, labels: np.ndarray, training_rows: np.ndarray) -> Activations:
     """The notebook's digit and one of each other class, through every layer that computes."""
-    from keras.models import Model
-
     training_labels = labels[training_rows]
     chosen = [min(NOTEBOOKS_DIGIT, len(training_rows) - 1)]
     for label in CLASSES:

@@ -32,10 +32,9 @@ def label_issues(run: Run, judged: Evaluation, images: np.ndarray) -> LabelIssue
     untypical = np.argsort(typicality, kind="stable")[:MAX_UNTYPICAL]
     alike = np.argsort(distances, kind="stable")[:MAX_ALIKE]
     alike = alike[distances[alike] < ALIKE * np.median(distances)]
+    pairs = np.stack([rows[alike], nearest[alike]], axis=1)
     return LabelIssues(
         suspected_rows=judged.rows[suspected], suspected_images=images[judged.rows[suspected]],
         label_quality=quality[suspected].astype(np.float32), suspected_count=np.array([len(places)]),
         untypical_rows=rows[untypical], untypical_images=images[rows[untypical]],
-        typicality=typicality[untypical],
-        alike_rows=np.stack([rows[alike], nearest[alike]], axis=1),
-        alike_images=images[np.stack([rows[alike], nearest[alike]], axis=1)])
+        typicality=typicality[untypical], alike_rows=pairs, alike_images=images[pairs])

@@ -57,7 +57,7 @@ def train_member(dataset: Path, recipe: Recipe, rows: MemberRows, seed: int, fol
         write_group(folder / "rows.npz", rows)
         write_record(folder / "member.json", MemberRecord(
             name=folder.name, status=TRAINING, seed=seed, fold=fold))
-        with marked_if_failed(folder / "member.json", lambda: Member(folder, {}).record):
+        with marked_if_failed(folder / "member.json", lambda: Member(folder).record):
             _train_in_child(folder, dataset, recipe, device, insist, cores)
         for leftover in (checkpoint.NAME, checkpoint.AFTER_FIT, PROGRESS):
             (folder / leftover).unlink(missing_ok=True)
@@ -65,10 +65,9 @@ def train_member(dataset: Path, recipe: Recipe, rows: MemberRows, seed: int, fol
 
 
 def is_finished(folder: Path) -> bool:
-    try:
-        return Member(folder, {}).record.status == FINISHED
-    except RunError:
-        return False
+    with suppress(RunError):
+        return Member(folder).record.status == FINISHED
+    return False
 
 
 def kill_children() -> None:
@@ -96,9 +95,8 @@ def _train_in_child(folder: Path, dataset: Path, recipe: Recipe, device: str | N
                     cores: int | None) -> None:
     # faulthandler writes where it was to the log, should the native code crash.
     command = [sys.executable, "-X", "faulthandler", "-m", "digits.member_process", str(folder),
-               "--dataset", str(dataset), "--recipe", recipe.model_dump_json()]
-    command += ["--device", device] if device else []
-    command += ["--insist"] if insist else []
+               "--dataset", str(dataset), "--recipe", recipe.model_dump_json(),
+               *(["--device", device] if device else []), *(["--insist"] if insist else [])]
     # Standard input carries nothing: its end tells the child that this process has ended.
     with open(folder / LOG, "wb") as log, subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, encoding="utf-8",
@@ -128,13 +126,12 @@ def _take_cores(count: int) -> set[int]:
 
 
 def _crash(exit_code: int, folder: Path, device: str | None) -> str:
-    used = Member(folder, {}).record.device
+    used = Member(folder).record.device
     place = used.id if used else device or "the default device"
-    how = f"ended with exit code {exit_code}"
+    how = (f"was ended by {signal.Signals(-exit_code).name}" if exit_code < 0
+           else f"ended with exit code {exit_code}")
     advice = ("try again, which goes on from the last finished epoch, or on another device, or with "
               "another batch size")
-    if exit_code < 0:
-        how = f"was ended by {signal.Signals(-exit_code).name}"
     if exit_code == -getattr(signal, "SIGKILL", 9):
         advice = ("if nobody ended it, memory ran out: close other programs or use smaller batches. "
                   "The same command goes on from the last finished epoch")

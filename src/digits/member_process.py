@@ -33,8 +33,7 @@ def main() -> int:
         return 0
     except Exception as error:
         traceback.print_exc()
-        answer.write(_message(error, options.folder))
-        answer.flush()
+        print(_message(error, options.folder), end="", file=answer, flush=True)
         return 1
 
 
@@ -42,29 +41,23 @@ def train(options) -> None:
     """Takes the member from "training" to "finished": its record is written last of all."""
     device = plaidkeras.install(options.device)
     path = options.folder / "member.json"
-    record = Member(options.folder, {}).record.model_copy(update={"started": now(), "device": DeviceFacts(
+    record = Member(options.folder).record.model_copy(update={"started": now(), "device": DeviceFacts(
         id=device.id, description=device.description, reason=device.reason)})
     write_record(path, record)
-    warnings = _self_test(options.insist)
-
     from digits import fitting  # imports keras, which needs PlaidML to be installed
+    from plaidkeras import selftest
+
+    warnings = []
+    try:
+        selftest.check()
+    except plaidkeras.DeviceError as error:  # it computes wrong numbers
+        if not options.insist:
+            raise
+        warnings.append(str(error))
     seconds = fitting.train(options.folder, options.dataset, options.recipe, record.seed,
                             options.insist, warnings)
     write_record(path, record.model_copy(update={
         "status": FINISHED, "finished": now(), "seconds": seconds, "warnings": tuple(warnings)}))
-
-
-def _self_test(insist: bool) -> list[str]:
-    """Raises plaidkeras.DeviceError if the device computes wrong numbers; a warning for who insists."""
-    from plaidkeras import selftest
-
-    try:
-        selftest.check()
-    except plaidkeras.DeviceError as error:
-        if not insist:
-            raise
-        return [str(error)]
-    return []
 
 
 def _message(error: Exception, folder: Path) -> str:

@@ -1,8 +1,15 @@
 """The networks, layer by layer, and what each layer does and costs.
 
-Keras is imported inside the functions: call plaidkeras.install() before them.
+Keras is imported at once: call plaidkeras.install() before this module is imported.
 """
 
+import math
+
+from keras.backend import count_params
+from keras.layers import Activation, BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from keras.models import Sequential
+
+from digits import optimizers
 from digits.recipe import Recipe
 from digits.run import Layer
 
@@ -14,8 +21,6 @@ def build(name: str):
 
 def compiled(recipe: Recipe):
     """The recipe's network, ready to be trained with its optimizer."""
-    from digits import optimizers
-
     model = build(recipe.network)
     model.compile(optimizer=optimizers.build(recipe.optimizer), loss="categorical_crossentropy",
                   metrics=["accuracy"])
@@ -24,9 +29,6 @@ def compiled(recipe: Recipe):
 
 def notebook():
     """The notebook's: 2,839,274 parameters, of which 2,817,578 are trained."""
-    from keras.layers import (BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D)
-    from keras.models import Sequential
-
     return Sequential([
         Conv2D(32, (3, 3), activation="relu", name="conv1", input_shape=(28, 28, 1)),  # 26 x 26
         Conv2D(32, (3, 3), activation="relu", name="conv2"),                           # 24 x 24
@@ -52,15 +54,11 @@ def compact():
 
     Pooling early keeps the images that the later convolutions see small.
     """
-    from keras.layers import (Activation, BatchNormalization, Conv2D, Dense, Dropout, Flatten,
-                              MaxPooling2D)
-    from keras.models import Sequential
-
     def convolution(number, filters, **first):
-        return [Conv2D(filters, (3, 3), use_bias=False, kernel_initializer="he_normal",
-                       name=f"conv{number}", **first),
-                BatchNormalization(name=f"norm{number}"),
-                Activation("relu", name=f"relu{number}")]
+        return [
+            Conv2D(filters, (3, 3), use_bias=False, kernel_initializer="he_normal", name=f"conv{number}",
+                   **first),
+            BatchNormalization(name=f"norm{number}"), Activation("relu", name=f"relu{number}")]
 
     return Sequential([
         *convolution(1, 32, input_shape=(28, 28, 1)),                                  # 26 x 26
@@ -81,37 +79,20 @@ def compact():
 
 
 def describe(model) -> list[Layer]:
-    """The layers of a Keras model as a program reads them."""
-    return [Layer(
-        name=layer.name,
-        kind=type(layer).__name__,
-        output_shape=tuple(int(size) for size in layer.output_shape[1:]),
-        parameters=layer.count_params(),
-        trainable_parameters=sum(_size(weight) for weight in layer.trainable_weights),
-        multiply_adds=_multiply_adds(layer),
-        **_config(layer)) for layer in model.layers]
+    """The layers of a Keras model as a program reads them.
 
-
-def _config(layer) -> dict:
-    config = layer.get_config()
-    return {name: tuple(config[name]) if isinstance(config[name], (tuple, list)) else config[name]
-            for name in ("kernel_size", "strides", "padding", "pool_size", "activation", "rate")
-            if name in config}
-
-
-def _multiply_adds(layer) -> int:
-    """Each weight of a convolution is used once a position of the output, each of a dense layer
-    once; the element-wise layers cost next to nothing and count as 0."""
-    kind = type(layer).__name__
-    if kind == "Conv2D":
-        _, height, width, _ = layer.output_shape
-        return int(height * width) * _size(layer.kernel)
-    if kind == "Dense":
-        return _size(layer.kernel)
-    return 0
-
-
-def _size(weight) -> int:
-    from keras import backend as K
-
-    return int(K.count_params(weight))
+    Each weight of a convolution's kernel is used once a position of the output, each of a dense layer
+    once; the element-wise layers cost next to nothing and count as 0.
+    """
+    layers = []
+    for layer in model.layers:
+        kind, shape, config = type(layer).__name__, tuple(map(int, layer.output_shape[1:])), layer.get_config()
+        uses = {"Conv2D": math.prod(shape[:2]), "Dense": 1}.get(kind, 0)
+        layers.append(Layer(
+            name=layer.name, kind=kind, output_shape=shape, parameters=layer.count_params(),
+            trainable_parameters=sum(int(count_params(weight)) for weight in layer.trainable_weights),
+            multiply_adds=uses and uses * int(count_params(layer.kernel)),
+            **{name: tuple(config[name]) if isinstance(config[name], (tuple, list)) else config[name]
+               for name in ("kernel_size", "strides", "padding", "pool_size", "activation", "rate")
+               if name in config}))
+    return layers

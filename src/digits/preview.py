@@ -19,14 +19,12 @@ def preview(dataset: Dataset) -> DataPreview:
     return DataPreview(
         train_head=np.column_stack([labels[:HEAD], images[:HEAD].reshape(-1, 28 * 28)]),
         test_head=test_images[:HEAD].reshape(-1, 28 * 28),
-        first_images=images[:FIRST],
-        first_labels=labels[:FIRST],
+        first_images=images[:FIRST], first_labels=labels[:FIRST],
         class_images=np.stack([group[:examples] for group in of_class]),
         class_means=np.stack([group.mean(axis=0) for group in of_class]).round().astype(np.uint8),
         train_labels=labels,
         pixel_range=np.array([(table.min(), table.max()) for table in (images, test_images)]),
-        duplicates=duplicates(images),
-        leaks=leaks(images, test_images))
+        duplicates=duplicates(images), leaks=leaks(images, test_images))
 
 
 def preview_augmentation(dataset: Dataset, recipe: Recipe) -> AugmentationPreview:
@@ -39,7 +37,6 @@ def preview_augmentation(dataset: Dataset, recipe: Recipe) -> AugmentationPrevie
     return AugmentationPreview(
         used=np.array([recipe.augmentation.is_used], int),
         limits=np.array([limits.rotation, limits.zoom, limits.shift, limits.elastic]),
-        images=images,
+        images=images, varied_rows=varied_rows,
         augmented=augmentation.augment(images, limits, random),
-        varied_rows=varied_rows,
         variations=augmentation.augment(repeated, limits, random).reshape(-1, VARIATIONS, 28, 28))

@@ -45,37 +45,31 @@ class ProgressWriter:
 
     def __init__(self, folder: Path, training_batches: int, prediction_batches: int):
         self.path = folder / NAME
-        self.cost_left = (training_batches * self.TRAINING_COST
-                          + prediction_batches * self.PREDICTION_COST)
+        self.cost_left = training_batches * self.TRAINING_COST + prediction_batches * self.PREDICTION_COST
         self.cost_done = 0
         self.started = self.written = -math.inf
 
     def trained_a_batch(self, progress: Progress) -> None:
-        self._count(self.TRAINING_COST)
-        self._write_now_and_then(progress)
+        self._advance(self.TRAINING_COST, progress)
 
     def predicted_a_batch(self, progress: Progress | None = None) -> None:
-        self._count(self.PREDICTION_COST)
-        if progress:
-            self._write_now_and_then(progress)
+        self._advance(self.PREDICTION_COST, progress)
 
     def write(self, progress: Progress) -> None:
         left = None
         if self.cost_done:
             left = round((time.perf_counter() - self.started) / self.cost_done * max(self.cost_left, 0), 1)
-        with open(self.path.with_suffix(".partial"), "wb") as file:  # no need to survive a crash
-            file.write(progress.model_copy(update={"seconds_left": left}).model_dump_json().encode())
-        self.path.with_suffix(".partial").replace(self.path)
+        partial = self.path.with_suffix(".partial")  # no need to survive a crash
+        partial.write_text(progress.model_copy(update={"seconds_left": left}).model_dump_json())
+        partial.replace(self.path)
         self.written = time.perf_counter()
 
-    def _count(self, cost: int) -> None:
+    def _advance(self, cost: int, progress: Progress | None) -> None:
         self.cost_left -= cost
         if math.isinf(self.started):  # the first batch was mostly compiling: time from here
             self.started = time.perf_counter()
         else:
             self.cost_done += cost
-
-    def _write_now_and_then(self, progress: Progress) -> None:
-        if (progress.batch == progress.batches
-                or time.perf_counter() - self.written > SECONDS_BETWEEN_WRITES):
+        if progress and (progress.batch == progress.batches
+                         or time.perf_counter() - self.written > SECONDS_BETWEEN_WRITES):
             self.write(progress)

@@ -8,7 +8,8 @@ import re
 from difflib import get_close_matches
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints,
+                      ValidationError)
 
 # Far beyond what training writes: texts of 600 characters, lists of 30 entries.
 MAX_CHARACTERS, MAX_ENTRIES = 10_000, 1_000
@@ -33,7 +34,9 @@ def _expect_printable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS), AfterValidator(_expect_printable)]
+# A driver may call its device anything: texts are made printable as they are written.
+Text = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS), AfterValidator(_expect_printable),
+                 PlainSerializer(printable)]
 # A layer's name becomes a file's, a run's id stands in a command that readers copy.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 Count = Annotated[int, Field(ge=0, le=10 ** 12)]
@@ -46,13 +49,13 @@ Seed = Annotated[int, Field(ge=0, lt=2 ** 32)]
 def explain(error: ValidationError) -> str:
     """The first thing wrong with a record, in one line: "epochs is 0; expected a number of at least 1"."""
     first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
-    key, found = ".".join(place) or "it", shown(first["input"])
+    key, found = ".".join(map(str, first["loc"])) or "it", shown(first["input"])
     if first["type"] == "extra_forbidden":
         return f"there is no key {shown(key)!r}"
     if first["type"] == "missing":
         return f"{key} is missing"
-    return f"{key} is {found!r}; {_expected(first)}"
+    message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
+    return f"{key} is {found!r}; " + re.sub(r"^expected (greater|less)", r"expected a number \1", message)
 
 
 def complete(record: Record, place: str = "") -> Record:
@@ -92,8 +95,3 @@ def shown(value) -> str:
         return str(value)[:40]
     except (ValueError, RecursionError):  # of integers Python writes no more than 4,300 digits
         return "a value too long to show"
-
-
-def _expected(error: dict) -> str:
-    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
-    return re.sub(r"^expected (greater|less)", r"expected a number \1", message)

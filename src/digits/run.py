@@ -29,20 +29,20 @@ import csv
 import io
 import json
 import math
-import os
 import re
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Callable, Iterator, Literal
+from typing import Annotated, Callable, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
 
 from digits import ExpectedError
-from digits.arrays import Spec, array, check, read_arrays, read_group
+from digits.arrays import Spec, array, as_group, check, read_arrays, read_group
 from digits.files import atomic_write, read_bytes
 from digits.recipe import Recipe
 from digits.records import (MAX_ENTRIES, Count, Fraction, Loss, Name, Record, Seconds, Seed, Text,
@@ -60,12 +60,7 @@ class RunError(ExpectedError):
     """A run on disk that cannot be read; the message names the file and says what to do."""
 
 
-def _is_time(text: str) -> str:
-    datetime.fromisoformat(text)
-    return text
-
-
-Time = Annotated[Text, AfterValidator(_is_time)]  # ISO 8601, in UTC
+Time = Annotated[Text, AfterValidator(lambda text: datetime.fromisoformat(text) and text)]  # ISO 8601, in UTC
 Status = Literal["training", "finished", "failed"]
 Rows = Annotated[int, Field(gt=0, le=MAX_ROWS)]
 
@@ -281,32 +276,72 @@ class Explanations:
 
 @dataclass(frozen=True)
 class Activations:
-    """The activations of a few digits that the network learned from. rows (k,), labels (k,), images
-    uint8 (k, 28, 28); layers maps a layer's name, in the order of the network, to float16 (k, ...):
-    (k, h, w, c) or (k, n)."""
+    """The activations of a few digits that the network learned from; `layers` maps a layer's name, in the
+    order of the network, to float16 (watched, h, w, c) or (watched, n)."""
 
-    rows: np.ndarray
-    labels: np.ndarray
-    images: np.ndarray
+    rows: np.ndarray = array("watched", kind="i", high="train")
+    labels: np.ndarray = array("watched", kind="u1", high=9)
+    images: np.ndarray = array("watched", 28, 28, kind="u1")
     layers: dict[str, np.ndarray]
+
+
+def _file(name: str):
+    """Makes a method that is given the path of this file of its folder a property that reads it, once.
+    It raises RunError, which names a file that cannot be read."""
+    def decorate(read):
+        def get(folder):
+            path = folder.folder / name
+            try:
+                return read(folder, path)
+            except RunError:
+                raise
+            except FileNotFoundError:
+                raise RunError(f"{path}: not found; is {path.parent} a finished run?") from None
+            except Exception as error:  # readers of a stranger's bytes raise what they like, even TokenError
+                what = explain(error) if isinstance(error, ValidationError) else str(error)
+                what = " ".join(printable(what).split())[:200] or type(error).__name__
+                raise RunError(f"{path}: damaged ({what}); delete the run and train again") from None
+        return cached_property(get)
+    return decorate
+
+
+def _arrays(name: str, group: type):
+    return _file(name)(lambda folder, path: read_group(group, path, folder._sizes))
+
+
+def _read_all(folder: "Run | Member") -> None:
+    for name, file in vars(type(folder)).items():
+        if isinstance(file, cached_property):
+            getattr(folder, name)
 
 
 class Run:
     """A run folder, read file by file as it is asked for. Raises RunError on a damaged file."""
 
+    data = _arrays("data.npz", DataPreview)
+    augmentation = _arrays("augmentation.npz", AugmentationPreview)
+    misclassified = _arrays("misclassified.npz", Misclassified)
+    label_issues = _arrays("label_issues.npz", LabelIssues)
+    handwriting = _arrays("handwriting.npz", Handwriting)
+
     def __init__(self, folder):
         self.folder = Path(folder)
-        self.record = self._record()
+        train, test = self.record.data.train_rows, self.record.data.test_rows
+        self._sizes = {"train": train, "test": test, "train_or_test": max(train, test),
+                       "train_head": min(5, train), "test_head": min(5, test), "first": min(64, train)}
 
-    def _record(self) -> RunRecord:
-        with _reading(self.folder / "run.json") as path:
-            content = read_bytes(path)
-            found = json.loads(content)
-            version = found.get("schema_version", found.get("schema"))
-            if version != SCHEMA:
-                raise RunError(f"{path}: written by another version of this program (schema {version}, "
-                               f"expected {SCHEMA}). Train anew with: python -m report build")
-            return complete(RunRecord.model_validate_json(content))
+    @_file("run.json")
+    def record(self, path) -> RunRecord:
+        content = read_bytes(path)
+        found = json.loads(content)
+        version = found.get("schema_version", found.get("schema"))
+        if version != SCHEMA:
+            raise RunError(f"{path}: written by another version of this program (schema {version}, "
+                           f"expected {SCHEMA}). Train anew with: python -m report build")
+        record = complete(RunRecord.model_validate_json(content))
+        if record.status == FINISHED and record.finished is None:
+            raise ValueError("finished without a time")
+        return record
 
     @cached_property
     def members(self) -> list["Member"]:
@@ -317,179 +352,131 @@ class Run:
         """Of the network, which is the same in all members."""
         return self.members[0].layers
 
-    @cached_property
-    def data(self) -> DataPreview:
-        return self._group(DataPreview, "data.npz")
-
-    @cached_property
-    def augmentation(self) -> AugmentationPreview:
-        return self._group(AugmentationPreview, "augmentation.npz")
-
-    @cached_property
-    def misclassified(self) -> Misclassified:
-        return self._group(Misclassified, "misclassified.npz")
-
-    @cached_property
-    def label_issues(self) -> LabelIssues:
-        return self._group(LabelIssues, "label_issues.npz")
-
-    @cached_property
-    def handwriting(self) -> Handwriting:
-        return self._group(Handwriting, "handwriting.npz")
-
     @property
     def submission(self) -> Path:
         return self.folder / "submission.csv"
 
-    @cached_property
-    def submitted(self) -> bytes:
+    @_file("submission.csv")
+    def submitted(self, path) -> bytes:
         """The content of the submission: short lines of plain characters. Whether Kaggle takes them
         is for the site to say."""
-        with _reading(self.submission) as path:
-            content = read_bytes(path)
-            lines = content.splitlines()
-            if len(lines) > 2 * (self.record.data.test_rows + 1) \
-                    or re.search(rb"[^ -~\r\n]", content) or max(map(len, lines), default=0) > 100:
-                raise ValueError("it is not a text of as many short lines as are due")
-            return content
+        content = read_bytes(path)
+        lines = content.splitlines()
+        if len(lines) > 2 * (self.record.data.test_rows + 1) \
+                or re.search(rb"[^ -~\r\n]", content) or max(map(len, lines), default=0) > 100:
+            raise ValueError("it is not a text of as many short lines as are due")
+        return content
 
     def read(self) -> None:
         """Reads all of it, so that what is damaged is known before anything is made of it."""
-        for part in ("data", "augmentation", "misclassified", "label_issues", "handwriting", "submitted"):
-            getattr(self, part)
-        if self.record.status == FINISHED and self.record.finished is None:
-            raise RunError(f"{self.folder / 'run.json'}: damaged (finished without a time)")
+        _read_all(self)
         for member in self.members:
             member.read()
             if member.record.status != FINISHED and self.record.status == FINISHED:
                 raise RunError(f"{member.folder / 'member.json'}: damaged (it is not finished); delete the run "
                                "and train again")
 
-    @property
-    def _sizes(self) -> dict[str, int]:
-        train, test = self.record.data.train_rows, self.record.data.test_rows
-        return {"train": train, "test": test, "train_or_test": max(train, test),
-                "train_head": min(5, train), "test_head": min(5, test), "first": min(64, train)}
-
-    def _group(self, group: type, name: str):
-        with _reading(self.folder / name) as path:
-            return read_group(group, path, self._sizes)
-
 
 class Member:
-    """The folder of one member, read file by file as it is asked for. Raises RunError."""
+    """The folder of one member, read file by file as it is asked for. Raises RunError.
 
-    def __init__(self, folder: Path, sizes: dict[str, int]):
+    sizes: how many rows there are, as the specs of arrays name them.
+    """
+
+    def __init__(self, folder: Path, sizes: dict[str, int] = {}):
         self.folder, self._sizes = Path(folder), sizes
 
-    @cached_property
-    def record(self) -> MemberRecord:
-        with _reading(self.folder / "member.json") as path:
-            return complete(MemberRecord.model_validate_json(read_bytes(path)))
+    @_file("member.json")
+    def record(self, path) -> MemberRecord:
+        return complete(MemberRecord.model_validate_json(read_bytes(path)))
 
-    @cached_property
-    def rows(self) -> MemberRows:
-        with _reading(self.folder / "rows.npz") as path:
-            rows = read_group(MemberRows, path, self._sizes)
-            for name in ("training", "validation"):
-                if not len(getattr(rows, name)):
-                    raise ValueError(f"there are no {name} rows")
-            if len(np.unique(rows.validation)) < len(rows.validation) \
-                    or np.intersect1d(rows.training, rows.validation).size:
-                raise ValueError("a validation row is there twice, or is a training row too")
-            return rows
+    @_file("rows.npz")
+    def rows(self, path) -> MemberRows:
+        rows = read_group(MemberRows, path, self._sizes)
+        for name in ("training", "validation"):
+            if not len(getattr(rows, name)):
+                raise ValueError(f"there are no {name} rows")
+        if len(np.unique(rows.validation)) < len(rows.validation) \
+                or np.intersect1d(rows.training, rows.validation).size:
+            raise ValueError("a validation row is there twice, or is a training row too")
+        return rows
 
-    @cached_property
-    def layers(self) -> list[Layer]:
-        with _reading(self.folder / "model.json") as path:
-            layers = TypeAdapter(Annotated[list[Layer], Field(min_length=1, max_length=MAX_ENTRIES)]) \
-                .validate_json(read_bytes(path))
-            for layer in layers:
-                complete(layer)
-            if not sum(layer.parameters for layer in layers):
-                raise ValueError("no layer has parameters")
-            return layers
+    @_file("model.json")
+    def layers(self, path) -> list[Layer]:
+        kind = Annotated[list[Layer], Field(min_length=1, max_length=MAX_ENTRIES)]
+        layers = [complete(layer) for layer in TypeAdapter(kind).validate_json(read_bytes(path))]
+        if not sum(layer.parameters for layer in layers):
+            raise ValueError("no layer has parameters")
+        return layers
 
-    @cached_property
-    def architecture(self) -> dict[str, dict]:
+    @_file("architecture.json")
+    def architecture(self, path) -> dict[str, dict]:
         """How Keras made each layer, by its name: what `layers` leaves out, such as an epsilon."""
-        with _reading(self.folder / "architecture.json") as path:
-            made = [layer["config"] for layer in json.loads(read_bytes(path))["config"]["layers"]]
-            return {config["name"]: config for config in made}
+        made = [layer["config"] for layer in json.loads(read_bytes(path))["config"]["layers"]]
+        return {config["name"]: config for config in made}
 
-    @cached_property
-    def history(self) -> list[Epoch]:
-        with _reading(self.folder / "history.csv") as path:
-            return _epochs(read_bytes(path).decode())
+    @_file("history.csv")
+    def history(self, path) -> list[Epoch]:
+        """The epochs count from 1 in each stage, the fit first."""
+        header, *rows = csv.reader(io.StringIO(read_bytes(path).decode(), newline=""))
+        names = list(Epoch.model_fields)
+        if header != names:
+            raise ValueError(f"the header is {','.join(header)[:200]}, expected {','.join(names)}")
+        epochs = [Epoch.model_validate(dict(zip(names, row, strict=True)), strict=False) for row in rows]
+        found = [(epoch.stage, epoch.epoch) for epoch in epochs]
+        stages = [stage for stage, _ in found]
+        if FIT not in stages or found != [(stage, number) for stage in (FIT, REFIT)
+                                          for number in range(1, stages.count(stage) + 1)]:
+            raise ValueError("its epochs do not count from 1 in each stage, the fit first")
+        return epochs
 
-    @cached_property
-    def predictions(self) -> Predictions:
-        with _reading(self.folder / "predictions.npz") as path:
-            found = read_group(Predictions, path, self._sizes)
-            if not np.array_equal(found.validation_rows, self.rows.validation):
-                raise ValueError("its validation rows are not those of rows.npz")
-            if not np.isin(found.submitted_rows, found.validation_rows).all():
-                raise ValueError("its submitted rows are not among the validation rows")
-            return found
+    @_file("predictions.npz")
+    def predictions(self, path) -> Predictions:
+        return self._of_validation_rows(read_group(Predictions, path, self._sizes), "submitted_rows")
 
-    @cached_property
-    def explanations(self) -> Explanations:
-        with _reading(self.folder / "explanations.npz") as path:
-            found = read_group(Explanations, path, self._sizes)
-            if not np.array_equal(found.validation_rows, self.rows.validation):
-                raise ValueError("its validation rows are not those of rows.npz")
-            if not np.isin(found.rows, found.validation_rows).all():
-                raise ValueError("its rows are not among the validation rows")
-            return found
+    @_file("explanations.npz")
+    def explanations(self, path) -> Explanations:
+        return self._of_validation_rows(read_group(Explanations, path, self._sizes), "rows")
 
-    @cached_property
-    def weights(self) -> dict[str, np.ndarray]:
+    def _of_validation_rows(self, found, part: str):
+        if not np.array_equal(found.validation_rows, self.rows.validation):
+            raise ValueError("its validation rows are not those of rows.npz")
+        if not np.isin(getattr(found, part), found.validation_rows).all():
+            raise ValueError(f"its {part} are not among the validation rows")
+        return found
+
+    @_file("weights.npz")
+    def weights(self, path) -> dict[str, np.ndarray]:
         """float32 arrays by name ("conv1/kernel"), in the order of Keras's get_weights()."""
-        with _reading(self.folder / "weights.npz") as path:
-            arrays = read_arrays(path)
-            for name, found in arrays.items():
-                if found.dtype.kind != "f" or found.itemsize > 8 or not found.size \
-                        or not np.isfinite(found).all():
-                    raise ValueError(f"{name} is {found.dtype} {found.shape} or not finite")
-            return arrays
+        arrays = read_arrays(path)
+        for name, found in arrays.items():
+            if found.dtype.kind != "f" or found.itemsize > 8 or not found.size or not np.isfinite(found).all():
+                raise ValueError(f"{name} is {found.dtype} {found.shape} or not finite")
+        return arrays
 
     def file(self, name: str) -> bytes:
         """A file as it is, of a member that has been read."""
-        with _reading(self.folder / name) as path:
-            return read_bytes(path)
+        return read_bytes(self.folder / name)
 
-    @cached_property
-    def activations(self) -> Activations:
-        with _reading(self.folder / "activations.npz") as path:
-            arrays = read_arrays(path)
-            sizes = dict(self._sizes)
-            named = {"rows": Spec(("watched",), "i", 0, "train"),
-                     "labels": Spec(("watched",), "u1", 0, 9),
-                     "images": Spec(("watched", 28, 28), "u1", 0, 255)}
-            for name, spec in named.items():
-                check(name, arrays[name], spec, sizes)
-            if not 0 < sizes["watched"] <= MAX_WATCHED or len(set(arrays["rows"].tolist())) < sizes["watched"]:
-                raise ValueError(f"it shows {sizes['watched']} digits, or one of them twice")
-            layers = {name: found for name, found in arrays.items() if name not in named}
-            for name, found in layers.items():
-                TypeAdapter(Name).validate_python(name)
-                if math.prod(found.shape[1:]) > MAX_ACTIVATION_VALUES:
-                    raise ValueError(f"{name} has the shape {found.shape}")
-                check(name, found, Spec(("watched", *found.shape[1:]), "f", -math.inf, math.inf), sizes)
-            return Activations(**{name: arrays[name] for name in named}, layers=layers)
+    @_file("activations.npz")
+    def activations(self, path) -> Activations:
+        layers, sizes = read_arrays(path), dict(self._sizes)
+        shown = {each.name: layers.pop(each.name) for each in fields(Activations) if each.metadata}
+        found = as_group(Activations, {**shown, "layers": layers}, sizes)
+        if not layers or not 0 < len(set(found.rows.tolist())) == len(found.rows) <= MAX_WATCHED:
+            raise ValueError(f"it shows {len(found.rows)} digits in {len(layers)} layers, or one of them twice")
+        shapes = {layer.name: layer.output_shape for layer in self.layers}
+        for name, values in layers.items():
+            if shapes.get(name) != values.shape[1:] or math.prod(values.shape[1:]) > MAX_ACTIVATION_VALUES:
+                raise ValueError(f"{name} has the shape {values.shape}: its layers are not those of model.json")
+            check(name, values, Spec(("watched", *values.shape[1:]), "f", -math.inf, math.inf), sizes)
+        return found
 
     def read(self) -> None:
-        """Reads all of it. Raises RunError also where its parts do not fit each other."""
-        for part in ("record", "rows", "layers", "history", "predictions", "weights", "activations",
-                     "explanations", "architecture"):
-            getattr(self, part)
+        """Reads all of it."""
+        _read_all(self)
         if self.record.status == FINISHED and self.record.device is None:
             raise RunError(f"{self.folder / 'member.json'}: damaged (finished without a device)")
-        shapes = {layer.name: layer.output_shape for layer in self.layers}
-        if not self.activations.layers or not all(
-                shapes.get(name) == found.shape[1:] for name, found in self.activations.layers.items()):
-            raise RunError(f"{self.folder / 'activations.npz'}: damaged (its layers are not those of "
-                           "model.json); delete the run and train again")
 
     def epochs(self, stage: str) -> list[Epoch]:
         return [epoch for epoch in self.history if epoch.stage == stage]
@@ -497,8 +484,11 @@ class Member:
 
 def finished_runs(folder: Path) -> list[Run]:
     """All finished runs in a folder, the last to finish last. Unreadable ones are passed over."""
-    runs = filter(None, map(_run_in, Path(folder).glob("*/")))
-    return sorted((run for run in runs if run.record.status == FINISHED and run.record.finished),
+    runs = []
+    for path in Path(folder).glob("*/"):
+        with suppress(RunError):
+            runs.append(Run(path))
+    return sorted((run for run in runs if run.record.status == FINISHED),
                   key=lambda run: (run.record.finished, run.record.id))
 
 
@@ -506,49 +496,10 @@ def latest(folder: Path) -> Run:
     """The run that finished last. Raises RunError if there is no finished run."""
     finished = finished_runs(folder)
     if not finished:
-        for path in sorted(Path(folder).glob("*/")):
-            if os.path.lexists(path / "run.json"):
-                Run(path)  # says what is wrong with one that is damaged
+        for path in sorted(Path(folder).glob("*/run.json")):
+            Run(path.parent)  # says what is wrong with one that is damaged
         raise RunError(f"{folder}: no finished run in it. Train one with: python -m report build")
     return finished[-1]
-
-
-def _run_in(folder: Path) -> Run | None:
-    try:
-        return Run(folder)
-    except RunError:
-        return None
-
-
-def _epochs(text: str) -> list[Epoch]:
-    """Epochs that count from 1 in each stage, the fit first."""
-    header, *rows = csv.reader(io.StringIO(text, newline=""))
-    names = list(Epoch.model_fields)
-    if header != names:
-        raise ValueError(f"the header is {','.join(header)[:200]}, expected {','.join(names)}")
-    epochs = [Epoch.model_validate(dict(zip(names, row, strict=True)), strict=False) for row in rows]
-    fits = [epoch for epoch in epochs if epoch.stage == FIT]
-    refits = [epoch for epoch in epochs if epoch.stage == REFIT]
-    if not fits or epochs != fits + refits or any(
-            epoch.epoch != number for stage in (fits, refits)
-            for number, epoch in enumerate(stage, start=1)):
-        raise ValueError("its epochs do not count from 1 in each stage, the fit first")
-    return epochs
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[Path]:
-    """Says in a RunError which file could not be read."""
-    try:
-        yield path
-    except FileNotFoundError:
-        raise RunError(f"{path}: not found; is {path.parent} a finished run?") from None
-    except RunError:
-        raise
-    except Exception as error:  # readers of a stranger's bytes raise what they like, even TokenError
-        what = explain(error) if isinstance(error, ValidationError) else str(error)
-        what = " ".join(printable(what).split())[:200] or type(error).__name__
-        raise RunError(f"{path}: damaged ({what}); delete the run and train again") from None
 
 
 # Writing: each file replaces its predecessor whole or not at all.
@@ -570,22 +521,11 @@ def marked_if_failed(path: Path, read: Callable[[], RunRecord | MemberRecord]):
 
 
 def write_record(path: Path, record: Record | list[Record]) -> None:
-    """A record as JSON; a driver may call its device anything, so texts are made printable."""
-    dumped = [each.model_dump() for each in record] if isinstance(record, list) else record.model_dump()
     with atomic_write(path) as file:
-        file.write(json.dumps(_printable(dumped), indent=2).encode() + b"\n")
+        file.write(json.dumps(to_jsonable_python(record), indent=2).encode() + b"\n")
 
 
 def write_history(path: Path, epochs: list[Epoch]) -> None:
-    names = list(Epoch.model_fields)
-    lines = [names, *([str(getattr(epoch, name)) for name in names] for epoch in epochs)]
+    lines = [Epoch.model_fields, *(map(str, epoch.model_dump().values()) for epoch in epochs)]
     with atomic_write(path) as file:
         file.write("".join(",".join(line) + "\n" for line in lines).encode())
-
-
-def _printable(value):
-    if isinstance(value, dict):
-        return {_printable(key): _printable(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_printable(part) for part in value]
-    return printable(value) if isinstance(value, str) else value

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from digits.recipe import Recipe, RecipeError
 from digits.run import MemberRows
@@ -34,8 +35,6 @@ def plan_members(labels: np.ndarray, recipe: Recipe) -> list[MemberPlan]:
 
 
 def _splits(labels: np.ndarray, recipe: Recipe) -> list[tuple[int | None, tuple]]:
-    from sklearn.model_selection import StratifiedKFold, train_test_split
-
     count, chosen = len(labels), recipe.validation
     if chosen.folds:
         rarest = np.bincount(labels, minlength=10).min()
@@ -44,19 +43,21 @@ def _splits(labels: np.ndarray, recipe: Recipe) -> list[tuple[int | None, tuple]
                               f"{rarest} rows; expected at most that many folds")
         folds = StratifiedKFold(chosen.folds, shuffle=True, random_state=chosen.seed)
         return list(enumerate(folds.split(np.empty((count, 0)), labels), start=1))
-    if int(count * (1 - chosen.fraction)) < 1:
-        raise RecipeError(f"validation.fraction is {chosen.fraction!r}, which leaves none of {count} "
-                          f"rows to train on; expected a smaller one")
-    return [(None, train_test_split(np.arange(count), test_size=chosen.fraction,
-                                    random_state=chosen.seed))]
+    _rows_left(count, chosen.fraction, "validation.fraction")
+    return [(None, train_test_split(np.arange(count), test_size=chosen.fraction, random_state=chosen.seed))]
 
 
 def _refit_rows(count: int, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     """Keras's validation_split keeps the last rows of the file to validate on."""
     if not recipe.refit.epochs:
         return np.empty(0, int), np.empty(0, int)
-    training = int(count * (1 - recipe.refit.validation_fraction))
-    if training < 1:
-        raise RecipeError(f"refit.validation_fraction is {recipe.refit.validation_fraction!r}, which "
-                          f"leaves none of {count} rows to train on; expected a smaller one")
+    training = _rows_left(count, recipe.refit.validation_fraction, "refit.validation_fraction")
     return np.arange(training), np.arange(training, count)
+
+
+def _rows_left(count: int, fraction: float, key: str) -> int:
+    training = int(count * (1 - fraction))
+    if training < 1:
+        raise RecipeError(f"{key} is {fraction!r}, which leaves none of {count} rows to train on; expected a "
+                          "smaller one")
+    return training

@@ -68,7 +68,7 @@ def measure(dataset: data.Dataset, recipe: Recipe, plan: MemberPlan, at_once: in
         train_members(Path(folder), data.store(part, Path(folder)),
                       recipe.changed({"epochs": 2, "refit": {"epochs": 0}}), plans)
         seconds = time.perf_counter() - started
-        members = [Member(Path(folder) / "members" / each.name, {}) for each in plans]
+        members = [Member(Path(folder) / "members" / each.name) for each in plans]
         epoch = statistics.fmean([member.history[-1].seconds for member in members])  # the first compiles
         test = statistics.fmean([member.record.seconds["predict"] for member in members])
     predict = test / (recipe.test_time_augmentation * predicted)

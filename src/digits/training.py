@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Iterator
 
 import numpy as np
 
@@ -20,17 +21,19 @@ from digits.arrays import write_group
 from digits.files import atomic_write
 from digits.handwriting import handwriting
 from digits.label_issues import label_issues
-from digits.member import is_finished, locked, train_member
+from digits.member import is_finished, locked
 from digits.preview import preview, preview_augmentation
 from digits.progress import Progress, read_progress
 from digits.recipe import Recipe
-from digits.run import (FINISHED, FIT, REFIT, TRAINING, DataFacts, Epoch, Member, Misclassified, Run, RunError,
+from digits.run import (FINISHED, FIT, REFIT, TRAINING, Epoch, Member, Misclassified, Run, RunError,
                         RunRecord, marked_if_failed, now, write_record)
 from digits.splits import MemberPlan, plan_members
+from digits.workers import train_at_once, workers_of
 
 # Counted up when a change of the code makes a training come out otherwise: old runs are then
 # trained anew rather than taken for what the present code would do.
 CODE_VERSION = 5
+PACKAGES = "plaidml", "plaidml-keras", "keras", "numpy", "pandas", "scikit-learn"
 SECONDS_BETWEEN_LOOKS = 0.2
 
 
@@ -74,20 +77,27 @@ def train(location: Path | None, chosen: str | Recipe | None, changes: dict, run
     if not isinstance(chosen, Recipe):
         chosen = recipes.named(chosen or ("quick" if sample else "best"))
     recipe = chosen.changed(changes)
-    fingerprint = _fingerprint(dataset.facts, recipe)
+    parts = {"data": dataset.facts.fingerprint, "recipe": recipe.model_dump(), "code": CODE_VERSION}
+    fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     folder = Path(runs) / f"{dataset.facts.source}-{fingerprint[:10]}"
+    plans = plan_members(dataset.train_labels, recipe)
 
     with locked(folder, folder.with_name(f".{folder.name}.lock"), 0, "another training of this run is going "
                 "on; wait for its end, or give this one another folder with --runs"):
-        if not force and _is(FINISHED, folder, fingerprint):
+        found = _record(folder, fingerprint)
+        if found and found.status == FINISHED and not force:
             report(f"Already trained with this data and recipe: {folder}")
             return Run(folder)
         unfinished = folder.with_name(f"{folder.name}.unfinished")
         train_members = partial(_train_members, device=device, insist=insist, jobs=jobs, dask=dask)
         if recipe.time_budget:
-            recipe = _within_budget(recipe, dataset, unfinished, fingerprint, train_members, jobs, dask, report)
-        plans = plan_members(dataset.train_labels, recipe)
-        _prepare(unfinished, folder.name, dataset, recipe, plans, fingerprint, report)
+            recipe = _within_budget(recipe, dataset, plans, unfinished, fingerprint, train_members,
+                                    workers_of(jobs, dask), report)
+            plans = plan_members(dataset.train_labels, recipe)
+        _prepare(unfinished, dataset, report, RunRecord(
+            id=folder.name, status=TRAINING, fingerprint=fingerprint, data=dataset.facts, recipe=recipe,
+            members=tuple(plan.name for plan in plans), started=now(), versions={
+                "python": platform.python_version(), **{each: metadata.version(each) for each in PACKAGES}}))
         with marked_if_failed(unfinished / "run.json", lambda: Run(unfinished).record):
             stored = data.store(dataset, Path(runs))
             with _followed(unfinished, plans, report):
@@ -101,77 +111,49 @@ def train(location: Path | None, chosen: str | Recipe | None, changes: dict, run
     return run
 
 
-def _fingerprint(facts: DataFacts, recipe: Recipe) -> str:
-    parts = {"data": facts.fingerprint, "recipe": recipe.model_dump(), "code": CODE_VERSION}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _is(status: str | None, folder: Path, fingerprint: str) -> bool:
-    """Whether a folder holds a run of this fingerprint, and of this status unless it is None."""
-    try:
+def _record(folder: Path, fingerprint: str) -> RunRecord | None:
+    """The record of the run of this fingerprint, if it is in the folder."""
+    with suppress(RunError):
         record = Run(folder).record
-    except RunError:
-        return False
-    return record.fingerprint == fingerprint and status in (None, record.status)
+        return record if record.fingerprint == fingerprint else None
 
 
-def _within_budget(recipe: Recipe, dataset: data.Dataset, unfinished: Path, fingerprint: str,
-                   train_members: Callable, jobs: int, dask: str | None, report: Report) -> Recipe:
+def _within_budget(recipe: Recipe, dataset: data.Dataset, plans: list[MemberPlan], unfinished: Path,
+                   fingerprint: str, train_members: Callable, workers: int, report: Report) -> Recipe:
     """The recipe with as many epochs and seeds as fill its time budget; an interrupted training keeps
     those that were planned for it."""
-    if _is(None, unfinished, fingerprint):
-        return Run(unfinished).record.recipe
-    from digits.workers import workers_of
-
+    if begun := _record(unfinished, fingerprint):
+        return begun.recipe
     report("Measuring the speed of this device")
-    started, members = time.perf_counter(), plan_members(dataset.train_labels, recipe)
-    workers, rows = workers_of(jobs, dask), members[0].rows
-    speed = time_budget.measure(dataset, recipe, members[0], min(workers, len(members)), unfinished.parent,
+    started, rows = time.perf_counter(), plans[0].rows
+    speed = time_budget.measure(dataset, recipe, plans[0], min(workers, len(plans)), unfinished.parent,
                                 train_members)
     plan = time_budget.plan_training(
-        recipe, speed, (len(rows.training), len(rows.validation), len(dataset.test_images)), len(members),
+        recipe, speed, (len(rows.training), len(rows.validation), len(dataset.test_images)), len(plans),
         workers, recipe.time_budget - (time.perf_counter() - started))
     report(str(plan))
     return plan.recipe
 
 
-def _prepare(folder: Path, run_id: str, dataset: data.Dataset, recipe: Recipe, plans: list[MemberPlan],
-             fingerprint: str, report: Report) -> None:
+def _prepare(folder: Path, dataset: data.Dataset, report: Report, record: RunRecord) -> None:
     """The run folder with its record and what the report shows of the data. An interrupted training
     of the same run is kept."""
-    resumed = _is(None, folder, fingerprint)
-    if resumed:
+    if _record(folder, record.fingerprint):
         report(f"Going on with an interrupted training in {folder}. Delete it to start afresh.")
     else:
         shutil.rmtree(folder, ignore_errors=True)
         report(f"Training in {folder}")
-    record = RunRecord(
-        id=run_id, status=TRAINING, fingerprint=fingerprint, data=dataset.facts, recipe=recipe,
-        members=tuple(plan.name for plan in plans), versions=_versions(), started=now())
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_group(folder / "data.npz", preview(dataset))
-        write_group(folder / "augmentation.npz", preview_augmentation(dataset, recipe))
-        write_record(folder / "run.json", record)
-    except OSError:
-        if not resumed:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
+    folder.mkdir(parents=True, exist_ok=True)
+    write_group(folder / "data.npz", preview(dataset))
+    write_group(folder / "augmentation.npz", preview_augmentation(dataset, record.recipe))
+    write_record(folder / "run.json", record)
 
 
 def _train_members(folder: Path, dataset: Path, recipe: Recipe, plans: list[MemberPlan], *,
                    device: str | None, insist: bool, jobs: int, dask: str | None) -> None:
-    def options(plan):
-        return {"dataset": dataset.resolve(), "recipe": recipe, "rows": plan.rows, "seed": plan.seed,
-                "folder": (folder / "members" / plan.name).resolve(), "fold": plan.fold,
-                "device": device, "insist": insist}
-
-    if dask is None and (jobs == 1 or len(plans) == 1):
-        for plan in plans:
-            train_member(**options(plan))
-        return
-    from digits.workers import train_at_once
-    train_at_once([options(plan) for plan in plans], jobs, dask)
+    train_at_once([{"dataset": dataset.resolve(), "recipe": recipe, "rows": plan.rows, "seed": plan.seed,
+                    "folder": (folder / "members" / plan.name).resolve(), "fold": plan.fold, "device": device,
+                    "insist": insist} for plan in plans], jobs, dask)
 
 
 def _finish(folder: Path, dataset: data.Dataset) -> None:
@@ -207,18 +189,19 @@ def _put_in_place(unfinished: Path, folder: Path) -> None:
 @contextmanager
 def _followed(folder: Path, plans: list[MemberPlan], report: Report):
     """Tells what happens in the folders of the members, whoever trains them, until it is left."""
-    ended = threading.Event()
-    followers = [_Follower(folder / "members" / plan.name, number, len(plans), Run(folder).record.recipe)
-                 for number, plan in enumerate(plans, start=1)]
+    ended, recipe = threading.Event(), Run(folder).record.recipe
+    members = [_news(folder / "members" / plan.name, number, len(plans), recipe)
+               for number, plan in enumerate(plans, start=1)]
 
     def follow():
         last = False
         while not last:
             last = ended.wait(SECONDS_BETWEEN_LOOKS)
-            for follower in followers:
-                for told in follower.news():
-                    report(told)
+            for told in chain.from_iterable(map(next, members)):
+                report(told)
 
+    for news in members:
+        next(news)  # what is there already is no news
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
     try:
@@ -228,56 +211,36 @@ def _followed(folder: Path, plans: list[MemberPlan], report: Report):
         thread.join()
 
 
-class _Follower:
-    """What is new in the folder of a member since it was last asked."""
-
-    def __init__(self, folder: Path, number: int, members: int, recipe: Recipe):
-        self.folder, self.number, self.members = folder, number, members
-        self.planned = {FIT: recipe.epochs, REFIT: recipe.refit.epochs}
-        # The history may be an epoch ahead of what a training goes on from.
-        self.epochs_told = len(self._history()) if is_finished(folder) else checkpoint.finished_epochs(folder)
-        self.device_told, self.progress_told = is_finished(folder), read_progress(folder)
-        self.resumed = 0 < self.epochs_told and not is_finished(folder)
-
-    def news(self) -> list[str | MemberProgress]:
-        return [*self._device(), *self._epochs(), *self._progress()]
-
-    def _device(self):
-        if not self.device_told:
-            with suppress(RunError):
-                device = Member(self.folder, {}).record.device
-                if device:
-                    self.device_told = True
-                    if self.number == 1:
-                        yield f"Device: {device.id} ({device.description}); {device.reason}"
-                    if self.resumed:
-                        last = self._history()[self.epochs_told - 1]
-                        yield (f"Going on after epoch {last.epoch} of the {last.stage}"
-                               + (f" of {self.folder.name}" if self.members > 1 else ""))
-
-    def _epochs(self):
-        history = self._history() if self.device_told else []
-        left = self.progress_told.seconds_left if self.progress_told else None
-        for epoch in history[self.epochs_told:]:
-            progress = Progress(stage=epoch.stage, epoch=epoch.epoch, epochs=self.planned[epoch.stage],
-                                batch=0, batches=0, seconds_left=left)
-            yield MemberProgress(self.folder.name, self.number, self.members, progress, epoch)
-        self.epochs_told = max(self.epochs_told, len(history))
-
-    def _progress(self):
-        progress = read_progress(self.folder)
-        if progress is not None and progress != self.progress_told:
-            self.progress_told = progress
-            yield MemberProgress(self.folder.name, self.number, self.members, progress)
-
-    def _history(self) -> list[Epoch]:
-        try:
-            return Member(self.folder, {}).history
-        except RunError:
-            return []
+def _news(folder: Path, number: int, members: int, recipe: Recipe) -> Iterator[list[str | MemberProgress]]:
+    """What is new in the folder of a member since it was last asked; nothing at first."""
+    tell = partial(MemberProgress, folder.name, number, members)
+    planned = {FIT: recipe.epochs, REFIT: recipe.refit.epochs}
+    device_told, progress = is_finished(folder), read_progress(folder)
+    # The history may be an epoch ahead of what a training goes on from.
+    epochs = len(_known(folder, "history") or ()) if device_told else checkpoint.load(folder).finished
+    resumed, news = epochs if not device_told else 0, []
+    while True:
+        yield news
+        news = []
+        if not device_told and (record := _known(folder, "record")) and record.device:
+            device_told = True
+            if number == 1:
+                news.append(f"Device: {record.device.id} ({record.device.description}); {record.device.reason}")
+            if resumed:
+                last = Member(folder).history[resumed - 1]
+                news.append(f"Going on after epoch {last.epoch} of the {last.stage}"
+                            + (f" of {folder.name}" if members > 1 else ""))
+        before, progress = progress, read_progress(folder) or progress
+        for epoch in (_known(folder, "history") or ())[epochs:] if device_told else ():
+            epochs += 1
+            news.append(tell(Progress(
+                stage=epoch.stage, epoch=epoch.epoch, epochs=planned[epoch.stage], batch=0, batches=0,
+                seconds_left=progress and progress.seconds_left), epoch))
+        if progress != before:
+            news.append(tell(progress))
 
 
-def _versions() -> dict[str, str]:
-    packages = "plaidml", "plaidml-keras", "keras", "numpy", "pandas", "scikit-learn"
-    return {"python": platform.python_version(),
-            **{package: metadata.version(package) for package in packages}}
+def _known(folder: Path, part: str):
+    """A part of a member, None if it cannot be read (yet)."""
+    with suppress(RunError):
+        return getattr(Member(folder), part)

@@ -16,9 +16,10 @@ def train_at_once(members: list[dict], jobs: int, dask: str | None) -> None:
     if dask:
         _train_on_cluster(members, dask)
         return
-    from plaidkeras.processor import usable_cores  # loads neither keras nor plaidml
+    from plaidkeras.processor import usable_cores
 
-    cores, failed = max(1, usable_cores() // jobs), threading.Event()
+    jobs, failed = min(jobs, len(members)), threading.Event()
+    cores = max(1, usable_cores() // jobs) if jobs > 1 else None
 
     def train(member: dict) -> None:
         if failed.is_set():  # one that waited for its turn is not begun any more
