@@ -15,7 +15,7 @@ from plaidkeras import convolutions, kernels, missing_functions, recurrences
 from plaidkeras.device import on_cpu
 from plaidkeras.function import Function
 from plaidkeras.gradients import gradients
-from plaidkeras.graph import PhaseSwitch, compose, kernel, kind
+from plaidkeras.graph import PhaseSwitch, compose, kernel
 from plaidkeras.kernels import (channel_sizes, channel_sum_code, constant, indices, listed,
                                 rows_per_channel, transpose)
 

@@ -137,6 +137,7 @@ def build(inputs, outputs):
     return keras.Model(inputs, outputs)
 
 
+@pytest.mark.slow
 def test_perceptron():
     model = keras.Sequential([
         Dense(12, activation="tanh", input_shape=(9,), name="a"),
@@ -268,6 +269,7 @@ def test_autoencoder():
     agrees(build(x, y), reference, [images], "binary_crossentropy", theirs)
 
 
+@pytest.mark.slow
 def test_shared_layers():
     a, b = kl.Input((6,)), kl.Input((6,))
     inner, again = Dense(5, activation="tanh", name="inner"), Dense(5, name="again")
@@ -283,6 +285,7 @@ def test_shared_layers():
     agrees(build([a, b], y), reference, [np.linspace(-1, 1, 7)[:, None]], "mse", squared)
 
 
+@pytest.mark.slow
 def test_two_outputs_with_weighted_losses():
     x = kl.Input((6,))
     y = Dense(7, activation="relu", name="trunk")(x)

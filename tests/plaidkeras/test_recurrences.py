@@ -71,6 +71,7 @@ def test_a_layer_is_applied_to_each_step_of_batches_of_one_size():
                                atol=1e-5)
 
 
+@pytest.mark.slow
 def test_hundreds_of_tensors_are_joined():
     x = K.variable([[1.0, 2.0]])
     joined = K.concatenate([x * i for i in range(300)], axis=0)

@@ -103,6 +103,7 @@ def test_markup_in_a_record_is_shown_as_text(place):
     assert "{{ 7 * 7 }}" in (place / "site" / "submission.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("note, says", [
     ("{{ (" + "(" * 3000 + "1" + ")" * 3000 + ") }}", "data.md: cannot be filled in"),
     ("One.\n{{ ''.__class__.__mro__ }}", "data.md, line 2: a text may hold {{ figures }}"),

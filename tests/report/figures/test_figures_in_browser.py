@@ -129,6 +129,7 @@ def faults_of(page) -> dict:
     return {look: found for look in each_look(page) if (found := page.evaluate(FIND_FAULTS))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_no_text_of_a_figure_is_cut_off_or_overlaps_or_lies_on_a_line(visit, name):
     assert faults_of(visit(name)) == {}

@@ -155,6 +155,7 @@ def test_an_older_run_that_was_chosen_is_published_and_the_newer_one_named(repos
     assert "This is the site of kaggle-01; the run newer is newer." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path, text, what", [
     ("notes/data.md", "Mine.", "your own texts have"),
     ("report.toml", "[report]\ntitle = 'Mine'", "[report] of report.toml has"),
@@ -200,6 +201,7 @@ def tip(repository) -> str:
     return git("-C", str(repository / "remote.git"), "rev-parse", "gh-pages")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, says", [
     ("CNAME", "somebody has added CNAME to its branch gh-pages. Copy it to site/"),
     ("thesis.pdf", "somebody has added thesis.pdf to its branch gh-pages. Delete it there"),

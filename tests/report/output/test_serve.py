@@ -140,6 +140,7 @@ def test_what_is_not_watched_is_not_rendered(watched):
     assert not rendered.acquire(timeout=0.5)
 
 
+@pytest.mark.slow
 def test_an_open_page_reloads_when_a_note_changes(made_run, browser, tmp_path):
     from report.output.render import render
     from report.settings import SiteSettings

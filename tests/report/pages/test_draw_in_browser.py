@@ -101,6 +101,7 @@ def test_a_stroke_of_the_mouse_is_drawn_where_it_went_and_read(open_page):
     assert abs(rows.mean() - 14) <= 1 and abs(columns.mean() - 14) <= 1
 
 
+@pytest.mark.slow
 def test_other_buttons_of_the_mouse_draw_nothing(open_page):
     page = open_page()
     page.mouse.move(**places(page, (0.5, 0.5))[0])
@@ -121,6 +122,7 @@ def test_a_finger_draws_and_does_not_scroll(open_page):
     expect(page.locator(".subject")).to_have_text("Your digit")
 
 
+@pytest.mark.slow
 def test_a_second_finger_draws_nothing(open_page):
     page = open_page(has_touch=True)
     touch = page.context.new_cdp_session(page)
@@ -142,6 +144,7 @@ def send_pen(page, kind: str, *points, **details) -> None:
     }""", [kind, places(page, *points), details])
 
 
+@pytest.mark.slow
 def test_a_pen_goes_through_the_points_that_the_browser_took_together(open_page):
     page = open_page()
     send_pen(page, "pointerdown", (0.2, 0.2), buttons=1)
@@ -152,6 +155,7 @@ def test_a_pen_goes_through_the_points_that_the_browser_took_together(open_page)
     assert drawn[280, 112] == 0  # the straight way from the first to the last
 
 
+@pytest.mark.slow
 def test_the_other_end_of_a_pen_erases(open_page):
     page = open_page()
     draw(page, (0.2, 0.5), (0.8, 0.5))
@@ -193,6 +197,7 @@ def test_one_draws_with_the_keyboard_alone(open_page):
     expect(page.locator(".nib")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_the_keyboards_pen_stays_on_the_paper(open_page):
     page = open_page()
     page.locator(".pad").focus()
@@ -200,12 +205,14 @@ def test_the_keyboards_pen_stays_on_the_paper(open_page):
     assert ink(page)[10, 10] == 255
 
 
+@pytest.mark.slow
 def test_the_page_says_how_the_keyboard_draws(open_page):
     page = open_page()
     described = page.locator(".pad").get_attribute("aria-describedby")
     expect(page.locator(f"#{described}")).to_contain_text("Space puts it down and lifts it")
 
 
+@pytest.mark.slow
 def test_the_eraser_takes_ink_away_and_undo_brings_it_back(open_page):
     page = open_page()
     draw(page, (0.3, 0.5), (0.7, 0.5))
@@ -218,6 +225,7 @@ def test_the_eraser_takes_ink_away_and_undo_brings_it_back(open_page):
     np.testing.assert_array_equal(ink(page), before)
 
 
+@pytest.mark.slow
 def test_undo_takes_back_one_stroke_after_the_other_and_clearing_too(open_page):
     page, states = open_page(), []
     expect(button(page, "Undo")).to_be_disabled()
@@ -266,6 +274,7 @@ def test_a_digit_as_mnist_has_them_is_prepared_as_it_is(open_page):
         np.testing.assert_array_equal(prepared(page, in_the_middle(digit.T)), in_the_middle(digit.T))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("height, width", [(120, 53), (39, 161), (7, 3), (85, 64)])
 def test_ink_is_scaled_to_the_box_by_the_mean_under_each_pixel(open_page, height, width):
     random, paper, longer = np.random.RandomState(1), np.zeros((560, 560), int), max(height, width)
@@ -278,6 +287,7 @@ def test_ink_is_scaled_to_the_box_by_the_mean_under_each_pixel(open_page, height
     np.testing.assert_allclose(prepared(open_page(), paper), in_the_middle(digit), atol=0.51)
 
 
+@pytest.mark.slow
 def test_a_digit_that_leans_to_one_side_stays_whole(open_page):
     paper = np.zeros((560, 560), int)
     paper[100:500, 100:110] = paper[490:500, 100:500] = 255  # its mass is at the lower left
@@ -285,6 +295,7 @@ def test_a_digit_that_leans_to_one_side_stays_whole(open_page):
     assert np.ptp(np.flatnonzero(found.any(axis=0))) == np.ptp(np.flatnonzero(found.any(axis=1))) == 19
 
 
+@pytest.mark.slow
 def test_a_stroke_covers_what_lies_within_half_its_width_and_its_edge_is_smooth(open_page):
     text = open_page().evaluate(f"""() => {{
         const ink = Ink.blank();
@@ -298,6 +309,7 @@ def test_a_stroke_covers_what_lies_within_half_its_width_and_its_edge_is_smooth(
     np.testing.assert_allclose(found, 255 * (20.5 - distance).clip(0, 1), atol=0.51)
 
 
+@pytest.mark.slow
 def test_a_validation_digit_is_given_as_it_is_until_it_is_changed(open_page, made_run):
     page = open_page()
     for pick in page.locator(".picks button").all()[::7]:
@@ -363,6 +375,7 @@ def test_a_screen_reader_hears_the_answer_and_not_every_stroke(open_page):
 
 # The page
 
+@pytest.mark.slow
 def test_nothing_breaks_the_policy_or_asks_anybody_else(open_page):
     page = open_page()
     draw(page, (0.5, 0.2), (0.5, 0.8))
@@ -372,6 +385,7 @@ def test_nothing_breaks_the_policy_or_asks_anybody_else(open_page):
     assert sum(url.endswith("/draw/weights.js") for url in page.requests) == 1
 
 
+@pytest.mark.slow
 def test_the_network_is_asked_for_once_the_page_is_there(open_page):
     page = open_page(before="""addEventListener('load', () => {
         window.askedBefore = Boolean(document.querySelector('script[src$="weights.js"]'));
@@ -400,6 +414,7 @@ def test_without_javascript_the_page_says_what_it_would_do_and_shows_an_example(
     assert page.locator(".odds li").count() == 10
 
 
+@pytest.mark.slow
 def test_a_network_that_is_not_computed_is_told_and_its_example_shown(open_page, make_run, tmp_path):
     render(make_run(), tmp_path / "site", Path("no-notes"), SiteSettings())  # with its first weights alone
     page = open_page(tmp_path / "site", waits=False)
@@ -410,12 +425,14 @@ def test_a_network_that_is_not_computed_is_told_and_its_example_shown(open_page,
     assert page.complaints == []
 
 
+@pytest.mark.slow
 def test_of_several_networks_the_page_says_which_answers(open_page, make_run, tmp_path):
     render(make_run(folds=2, whole=True), tmp_path / "site", Path("no-notes"), SiteSettings())
     page = open_page(tmp_path / "site")
     expect(page.get_by_text("One of the 2 networks of this run answers, fold-1-seed-333")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_it_prints_without_what_only_a_screen_can_do(open_page):
     page = open_page()
     draw(page, (0.5, 0.2), (0.5, 0.8))

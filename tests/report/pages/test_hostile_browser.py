@@ -45,6 +45,7 @@ def site(tmp_path_factory):
     return place / "site"
 
 
+@pytest.mark.slow
 def test_nothing_hostile_runs_on_any_page(browser, site):
     pages = sorted(site.glob("*.html"))
     assert len(pages) == len(PAGES) + 1  # with the 404

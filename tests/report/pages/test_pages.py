@@ -105,6 +105,7 @@ def test_every_link_and_anchor_inside_the_site_resolves(made_site, read_page):
             assert not anchor or anchor in anchors[file], f"{path} links to {target}"
 
 
+@pytest.mark.slow
 def test_rendering_twice_gives_the_same_bytes(made_run, made_site, tmp_path, monkeypatch):
     monkeypatch.setattr("report.pages.study.DrawingCache", lambda folder: DrawingCache())  # all drawn anew
     assert files_of(rendered(made_run, tmp_path / "again")) == files_of(made_site)

@@ -29,6 +29,7 @@ def visit(browser, made_site):
         context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_no_page_scrolls_sideways_on_a_narrow_phone(visit, name):
     page = visit(name, viewport={"width": 360, "height": 740})
