@@ -48,7 +48,8 @@ class Context:
 
 def context(study: Study, bundle: Bundle) -> Context:
     stored = study.first.activations
-    return Context([watched(study, index, bundle) for index in range(len(stored.rows))], _filters(study, bundle))
+    order = np.argsort(stored.labels, kind="stable")
+    return Context([watched(study, index, bundle) for index in order], _filters(study, bundle))
 
 
 def _filters(study: Study, bundle: Bundle) -> Picture | None:

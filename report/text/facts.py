@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from digits.evaluation import Confusion
 from digits.run import FIT, REFIT
 from report.pages.study import Study
 from report.text import promise
@@ -12,6 +13,16 @@ from report.text.formats import decimal, duration, number, percent, plural, span
 
 def _score(study: Study, end: int) -> str:
     return percent(study.promise.expected.interval_of_score(study.data.test_rows)[end])
+
+
+def _most_confused(confusions: list[Confusion]) -> str:
+    """The first of the most frequent ones, and how many others are as frequent."""
+    if not confusions:
+        return "none"
+    most = confusions[0]
+    ties = sum(one.count == most.count for one in confusions) - 1
+    as_often = f", as often as {plural(ties, 'other')}" if ties else ""
+    return f"{most.true} predicted to be {most.predicted} ({plural(most.count, 'time')}{as_often})"
 
 
 # By name: what it is, and the text of it. `python -m report notes --names` lists them.
@@ -43,9 +54,8 @@ FACTS: dict[str, tuple[str, Callable[[Study], str]]] = {
                  lambda study: percent(study.promise.expected.accuracy)),
     "expected_low": ("lower end of the submission's expected score (95%)", lambda study: _score(study, 0)),
     "expected_high": ("upper end of the submission's expected score (95%)", lambda study: _score(study, 1)),
-    "most_confused": ('the most frequent confusion: "4 predicted to be 9 (3 times)"', lambda study: next(
-        (f"{most.true} predicted to be {most.predicted} ({plural(most.count, 'time')})"
-         for most in study.evaluation.confusions), "none")),
+    "most_confused": ('the most frequent confusion: "4 predicted to be 9 (3 times, as often as 1 other)"',
+                      lambda study: _most_confused(study.evaluation.confusions)),
     "hardest": ("the digit with the lowest recall", lambda study: str(min(
         (score.recall, score.label) for score in study.evaluation.classes if score.recall is not None)[1])),
     "confident_errors": ('misclassified with a confidence above 90%: "3 digits"', lambda study: plural(

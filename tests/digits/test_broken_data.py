@@ -167,6 +167,7 @@ def test_a_damaged_archive_is_refused_or_harmless(good, folder, kind, share, jun
 
 # Harmless, and accepted
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10 ** 6), from_1=st.booleans(), newline=st.sampled_from(
     ["\n", "\r\n"]), quoted=st.booleans(), mark=st.booleans(), blank=st.integers(0, 3))
 def test_other_orders_names_and_line_ends_give_the_same_digits(good, folder, seed, from_1, newline,
@@ -221,6 +222,7 @@ def test_a_zip_with_a_password_is_refused(good, tmp_path):
     assert "without a password" in refusal(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"0" * 50_000_000, b"\n" * 60_000, b"0,\n" * 60_000,
                                      b'"' + b"0\n" * 60_000, b"\0" * 50_000_000])
 @pytest.mark.parametrize("with_header", [True, False])

@@ -71,6 +71,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_loss_agrees_with_pytorch(name):
     reference, targets, predictions = CASES[name]

@@ -45,6 +45,7 @@ def answers(page, images: np.ndarray) -> np.ndarray:
     return np.array(page.evaluate(ANSWERS, images.reshape(len(images), -1).tolist()))
 
 
+@pytest.mark.slow
 def test_the_notebooks_network_answers_as_computed_in_numpy(computed, made_run):
     member, images = made_run.members[0], made_run.data.first_images[:40]
     expected = list(forward(member, images).values())[-1]

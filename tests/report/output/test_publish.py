@@ -110,6 +110,7 @@ def test_publish_puts_the_site_on_a_branch_of_its_own(repository, capsys):
     assert cli.main(["publish"]) == 0  # and again, over its own
 
 
+@pytest.mark.slow
 def test_publish_refuses_with_the_reason_and_pushes_nothing(repository, make_run, capsys):
     def refused(*options):
         assert cli.main(["publish", *options]) == 1

@@ -110,6 +110,7 @@ def test_other_buttons_of_the_mouse_draw_nothing(open_page):
     assert not ink(page).any()
 
 
+@pytest.mark.slow
 def test_a_finger_draws_and_does_not_scroll(open_page):
     page = open_page(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
     before, touch = page.evaluate("scrollY"), page.context.new_cdp_session(page)
@@ -353,6 +354,7 @@ def test_probabilities_and_activations_are_those_of_the_network(open_page, made_
             assert off.mean() < 1.5, name  # its weights are rounded: a shade more or less
 
 
+@pytest.mark.slow
 def test_a_screen_reader_hears_the_answer_and_not_every_stroke(open_page):
     page = open_page()
     page.evaluate("""() => {

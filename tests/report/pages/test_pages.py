@@ -151,6 +151,13 @@ def test_a_run_without_refit_speaks_of_none(make_run, tmp_path):
     assert "refit" not in text_of(read_html(site / "index.html").find(".//main"))
 
 
+def test_a_stage_of_one_epoch_is_a_sentence_and_no_curve(make_run, tmp_path):
+    site = rendered(make_run(recipe={"epochs": 1, "refit": {"epochs": 2}}), tmp_path / "site")
+    page = (site / "training.html").read_text()
+    assert page.count("There was one epoch, so there is no curve") == 1
+    assert page.count('class="chart"') == 2  # of the refit
+
+
 def test_the_confusion_matrix_adds_up_and_leads_to_its_digits(read_page):
     cells = read_page("results").findall(".//table[@class='matrix']//td")
     first_lines = [text_of(cell).split()[0] for cell in cells]
