@@ -50,6 +50,7 @@ def test_the_patched_table_is_as_long_and_has_all_other_passes_as_they_were():
     assert [each for each in found if each in kept] == kept  # in their order
 
 
+@pytest.mark.slow
 def test_a_table_of_another_plaidml_is_left_alone(monkeypatch):
     monkeypatch.setattr(compiler_patches, "SHA256", hashlib.sha256(b"another").hexdigest())
     assert not compiler_patches.apply.__wrapped__()

@@ -59,6 +59,7 @@ def test_gradients_are_those_of_targets_of_known_size(name, loss):
         assert np.abs(gradient).max() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["mae", "binary_crossentropy"])
 def test_an_autoencoder_that_ends_in_a_transposed_convolution_learns(loss):
     model = Sequential([layers.Conv2D(4, 3, strides=2, padding="same", input_shape=(8, 8, 1)),

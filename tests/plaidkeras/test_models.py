@@ -310,6 +310,7 @@ def test_two_outputs_with_weighted_losses():
            ["categorical_crossentropy", "mae"], theirs, loss_weights=[0.3, 2.0])
 
 
+@pytest.mark.slow
 def test_regularizers_and_constraints():
     x = kl.Input((6,))
     y = Dense(5, activation="tanh", name="a", kernel_regularizer=regularizers.l2(0.02),

@@ -77,6 +77,7 @@ def test_activations_beyond_all_bounds_and_an_embedding_of_one_place_are_shown(p
     assert cli.main(["render"]) == 0
 
 
+@pytest.mark.slow
 def test_drawings_of_a_stranger_come_into_no_page(place, capsys, monkeypatch):
     """They lie beside the site; what lies beside the run was never drawn here."""
     monkeypatch.setattr("report.pages.study.DrawingCache", DrawingCache)

@@ -242,6 +242,7 @@ def test_positive_weights_of_a_filter_are_blue_and_negative_ones_red(visit, made
         assert seen == {True}, look
 
 
+@pytest.mark.slow
 def test_what_speaks_for_a_label_is_blue_and_what_speaks_against_it_red(visit, made_run):
     page, found = visit("misclassified"), made_run.members[0].explanations
     for look in each_look(page):

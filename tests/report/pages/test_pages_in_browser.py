@@ -36,6 +36,7 @@ def test_no_page_scrolls_sideways_on_a_narrow_phone(visit, name):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_opens_from_its_folder_whole_and_asks_nobody_else(visit, name):
     page = visit(name)
