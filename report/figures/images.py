@@ -15,7 +15,7 @@ GAP = 2
 
 def digit(pixels: np.ndarray) -> bytes:
     """One image, uint8 (h, w), as ink of that strength."""
-    return _coloured(np.broadcast_to(INK, (*pixels.shape, 3)), pixels)
+    return digits(pixels[None])
 
 
 def digits(pixels: np.ndarray) -> bytes:
