@@ -20,6 +20,7 @@ from plaidkeras.kernels import indices, listed
 make_constant, make_variable = plaidml_backend.constant, plaidml_backend.variable
 stock_part = Value.__getitem__
 set_variable, stock_dropout = plaidml_backend.set_value, plaidml_backend.dropout
+stock_batch_dot = plaidml_backend.batch_dot
 
 
 def variable(value, dtype=None, name=None, constraint=None):
@@ -121,11 +122,25 @@ def reshape(x, shape):
 
 def dot(x, y):
     """The product of the last axis of x with the last but one of y, or the only one."""
-    left, right = x.shape.dims[-1], y.shape.dims[-2:][0]
-    if isinstance(left, int) and isinstance(right, int) and left != right:
-        raise ValueError(f"{x.name} and {y.name} cannot be multiplied: their shapes are "
-                         f"{checks.shape(x)} and {checks.shape(y)}")
+    _expect_equal_axes(x, y, (-1, max(-2, -y.shape.ndims)))
     return op.dot(x, y)
+
+
+def batch_dot(x, y, axes=None, name=None):
+    """The products of each matrix of x with that of y, over one axis of each; else the last of x and the last
+    but one of y."""
+    pair = (axes, axes) if isinstance(axes, int) else axes or (x.shape.ndims - 1, y.shape.ndims - 2)
+    _expect_equal_axes(x, y, (0, 0), pair)
+    return stock_batch_dot(x, y, axes, name)
+
+
+def _expect_equal_axes(x, y, *pairs):
+    """Raise ValueError where axes that are multiplied differ: PlaidML would go on to the end of the shorter."""
+    for left, right in pairs:
+        sizes = {checks.shape(x)[left], checks.shape(y)[right]}
+        if None not in sizes and len(sizes) > 1:
+            raise ValueError(f"{x.name} and {y.name} cannot be multiplied: their shapes are "
+                             f"{checks.shape(x)} and {checks.shape(y)}")
 
 
 def pow(x, a):
@@ -411,7 +426,7 @@ def _bilinear(size, factor):
     return matrix / matrix.sum(axis=1, keepdims=True)
 
 
-REPLACEMENTS = (all, any, arange, argmax, bias_add, clip, concatenate, constant, dot, dropout, equal,
+REPLACEMENTS = (all, any, arange, argmax, batch_dot, bias_add, clip, concatenate, constant, dot, dropout, equal,
                 gather, get_value, in_top_k, l2_normalize, local_conv1d, local_conv2d, log, logsumexp,
                 name_scope, not_equal, one_hot, pow, print_tensor, random_binomial, repeat_elements,
                 reshape, resize_images, separable_conv1d, set_value, softplus,

@@ -73,6 +73,7 @@ def test_a_value_that_needs_an_input_cannot_be_evaluated_without():
 
 @pytest.mark.parametrize("function, message", [
     (lambda v: K.dot(v, K.ones((4, 5))), "cannot be multiplied"),
+    (lambda v: K.batch_dot(v, K.ones((v.shape.dims[0], v.shape.dims[-1] + 1)), 1), "cannot be multiplied"),
     (lambda v: K.reshape(v, (4, 5)), "cannot be reshaped"),
     (lambda v: K.reshape(v, (4, -1)), "cannot be reshaped"),
     (lambda v: K.conv2d(K.ones((1, 5, 5, 2)), K.ones((3, 3, 3, 4))), "convolution of 2 channels"),
