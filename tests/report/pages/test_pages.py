@@ -8,12 +8,14 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 import html5lib
+import numpy as np
 import pytest
 from PIL import Image
 from made import MISCLASSIFIED, TEST, VALIDATION
 from pages_as_trees import NAMES, read_html, text_of
 
 from digits import recipes
+from digits.evaluation import Evaluation
 from digits.run import DataFacts, DeviceFacts, RunError
 from report.errors import ReportError
 from report.figures.drawing_cache import DrawingCache
@@ -334,6 +336,24 @@ def test_every_figure_has_its_numbers_in_a_table(read_page):
     assert [len(rows) for rows in tables.values()] == [4, 8, 10]
     counts = [int(text_of(row.findall("td")[0])) for row in tables["Reliability"]]
     assert sum(counts) == VALIDATION
+
+
+def test_the_calibration_concludes_from_the_counts(make_run, tmp_path):
+    def said(*confidences):
+        wrong = [(place % 10, (place + 1) % 10, confidence) for place, confidence in enumerate(confidences)]
+        site = rendered(make_run(f"run{len(wrong)}", misclassified=wrong), tmp_path / f"site{len(wrong)}")
+        return text_of(read_html(site / "results.html").find(".//section[@aria-labelledby='trust']//figcaption"))
+    assert said(0.55).startswith("Neither over- nor underconfident, as far as 60 digits tell: in each of the 2 groups")
+    assert said(*[0.95] * 20).startswith("Overconfident on 60 of 60 digits, those with a confidence of 90% – 100%. The")
+
+
+def test_the_coverage_begins_a_little_before_what_costs_three_quarters_of_the_errors():
+    confidence, wrong = np.linspace(0.999, 0.3, 1000), np.zeros(1000, int)
+    wrong[[10, 900, 950, 990]] = 1  # one of them is sure, the rest are among the last tenth
+    other = np.eye(10)[wrong] * confidence[:, None]
+    other[:, 2:] = ((1 - confidence) / 8)[:, None]
+    assert results._start(Evaluation(np.arange(1000), np.zeros(1000, int), other)) == 0.8
+    assert results._start(Evaluation(np.arange(9), np.zeros(9, int), np.eye(10)[[0] * 9])) == 0.5
 
 
 def test_the_embedding_has_one_digit_a_place_and_leads_to_every_misclassified_one(read_page):
