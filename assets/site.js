@@ -45,8 +45,7 @@ if (form) {
     if (filter) take(...filter.slice(1).map((text) => (text || "").replace("any", "")));
     else if (target && target.hidden) take("", "", ""); // a link to a digit that is filtered away shows all
     show();
-    const first = filter && items.find((item) => !item.hidden);
-    if (filter || target) (first || (filter ? form : target)).scrollIntoView();
+    if (filter || target) (filter ? form : target).scrollIntoView(); // its digits are right below the form
   }
 
   form.classList.add("ready");

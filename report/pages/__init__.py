@@ -52,7 +52,8 @@ PAGES: tuple[Plan, ...] = (
          "Every misclassified validation digit, with its true and predicted label and all probabilities.",
          misclassified),
     Plan("Quiz", "Beat the network",
-         "Read the digits that the network found hardest, labels hidden, and compare your score with its own.", quiz),
+         "Misclassified digits among others, their labels hidden: read them, and compare your score with the "
+         "network’s.", quiz),
     Plan("Labels", "What to look at again",
          "Labels that are likely wrong, digits unlike all others, and near-duplicates.", labels),
     Plan("Handwriting", "Where it is weak",

@@ -85,7 +85,8 @@ class Study:
     @cached_property
     def images(self) -> dict[int, np.ndarray]:
         """The training images that the run holds, uint8 (28, 28), by their row: a few of them all."""
-        data, wrong, written, labels = self.run.data, self.run.misclassified, self.run.handwriting, self.run.label_issues
+        data, wrong = self.run.data, self.run.misclassified
+        written, labels = self.run.handwriting, self.run.label_issues
         held = dict(enumerate(data.first_images))
         for label, examples in enumerate(data.class_images):
             held |= zip(np.flatnonzero(data.train_labels == label).tolist(), examples)
