@@ -129,10 +129,12 @@ def _start(judged: Evaluation) -> float:
 
 def _embedding(study: Study) -> Embedding | None:
     """The embedding of the first network, in units of its drawing."""
-    rows, points = study.first.predictions.tsne_rows, study.first.predictions.tsne_embedding
+    judged, predictions = study.evaluation, study.first.predictions
+    known = np.isin(predictions.tsne_rows, judged.rows)  # all of them, but in a stranger's run
+    rows, points = predictions.tsne_rows[known], predictions.tsne_embedding[known]
     if not len(rows):
         return None
-    judged, places = study.evaluation, np.searchsorted(study.evaluation.rows, rows)
+    places = np.searchsorted(judged.rows, rows)
     low, spread = points.min(axis=0), np.ptp(points, axis=0).clip(1e-6)  # all may lie in one place
     height = round(WIDTH * float(np.clip(spread[1] / spread[0], 0.4, 1)))
     squares = ((MARGIN + (points - low) / spread * (np.array([WIDTH, height]) - 2 * MARGIN)) // SQUARE).astype(int)

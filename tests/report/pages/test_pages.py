@@ -1,6 +1,7 @@
 """The pages of the made site, read as trees."""
 
 import csv
+import dataclasses
 import hashlib
 import json
 import sys
@@ -11,7 +12,7 @@ import html5lib
 import numpy as np
 import pytest
 from PIL import Image
-from made import MISCLASSIFIED, TEST, VALIDATION
+from made import MISCLASSIFIED, TEST, TRAIN, VALIDATION
 from pages_as_trees import NAMES, read_html, text_of
 
 from digits import recipes
@@ -367,6 +368,16 @@ def test_the_embedding_has_one_digit_a_place_and_leads_to_every_misclassified_on
         assert link.get("aria-label").endswith(f" {text_of(link)}")
     places = {(float(digit.get("x")), float(digit.get("y"))) for digit in [*(link[0] for link in links), *right]}
     assert 0.4 * VALIDATION < len(places) == len(links) + len(right) <= VALIDATION
+
+
+def test_a_row_of_the_embedding_that_was_never_judged_is_left_out(make_run):
+    study = Study(make_run())
+    predictions, judged = study.first.predictions, study.evaluation.rows
+    unjudged = np.setdiff1d(np.arange(TRAIN), judged)
+    for rows, count in ((np.concatenate([judged[:-1], unjudged[-1:]]), VALIDATION - 1), (unjudged[:VALIDATION], 0)):
+        study.first.__dict__["predictions"] = dataclasses.replace(predictions, tsne_rows=rows)
+        drawn = results.context(study, Bundle()).embedding
+        assert (sum(one.count for one in drawn.neighbours) if drawn else 0) == count
 
 
 def test_each_class_has_its_name_in_the_embedding_where_it_covers_no_digit(made_run):
