@@ -52,8 +52,8 @@
     bold.textContent = answered ? percent(right / answered, 2) : "none";
     dial.querySelector("output").replaceChildren(...answered === total
       ? [`It answers all ${number(total)} digits, `, bold, " of them right."]
-      : [`At least ${least}% sure: it answers ${number(answered)} (${percent(answered / total, 2)}), `, bold,
-        ` of them right, and passes on ${number(total - answered)}.`]);
+      : [`At least ${least}% sure: ${number(answered)} answered (${percent(answered / total, 2)}), `, bold,
+        ` right; ${number(total - answered)} passed on.`]);
     input.setAttribute("aria-valuetext", `${least}%`);
   }
 

@@ -55,8 +55,8 @@ def test_the_matrix_and_the_figures_are_those_of_what_is_answered(visit, judged,
     sure = judged.confidence >= percent / 100
     answered, right = int(sure.sum()), int((judged.truth == judged.predicted)[sure].sum())
     told = page.locator(".dial output").inner_text()
-    assert f"it answers {answered} ({answered / judged.count:.2%}), {right / answered:.2%} of them right" in told
-    assert told.endswith(f"passes on {judged.count - answered}.")
+    assert told == (f"At least {percent}% sure: {answered} answered ({answered / judged.count:.2%}), "
+                    f"{right / answered:.2%} right; {judged.count - answered} passed on.")
     assert page.complaints == []
 
 
