@@ -1,5 +1,5 @@
 // What goes beyond the pages as they are, which are whole without it: the misclassified digits can be filtered,
-// the filter is in the address, and a link into something closed opens it.
+// the filter is in the address, a link into something closed opens it, and a strip of digits marks the open one.
 "use strict";
 
 const form = document.querySelector("form.filters");
@@ -67,3 +67,8 @@ function open() {
 }
 window.addEventListener("hashchange", open);
 open();
+
+for (const watched of document.querySelectorAll(".watched")) {
+  const link = document.querySelector(`.choice [href="#${watched.querySelector("[id]").id}"]`);
+  watched.addEventListener("toggle", () => link.setAttribute("aria-current", watched.open));
+}

@@ -31,7 +31,7 @@ def _one_line(text: str) -> str:
 def _address(text: str) -> str:
     found = ADDRESS.fullmatch(text)
     if text and not (found and 0 < int(found["port"] or 443) < 2 ** 16):
-        raise ValueError("expected the site's address, such as https://example.org/digits/, without ? and #")
+        raise ValueError("expected an address, such as https://example.org/digits/, without ? and #")
     return text
 
 
@@ -40,12 +40,13 @@ Line = Annotated[str, StringConstraints(max_length=1_000), AfterValidator(_one_l
 
 
 class SiteSettings(Record):
-    """The [report] table. `base_url` is where the site is published, if anywhere."""
+    """The [report] table. `base_url` is where the site is published, `code_url` where its code is, if anywhere."""
 
     title: Line = "Reading handwritten digits"
     author: Line = ""
     description: Line = "What a convolutional network learned about handwritten digits."
     base_url: Annotated[Line, AfterValidator(_address)] = ""
+    code_url: Annotated[Line, AfterValidator(_address)] = ""
 
 
 class Settings(Record):

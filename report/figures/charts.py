@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 # matplotlib knows no CSS variables: it draws in stand-ins, which `_inline` replaces.
 INK, MUTED, RULE, ACCENT = "#010101", "#020202", "#030303", "#040404"
 _VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", ACCENT: "var(--accent)"}
+FEW = 10  # epochs: each has a dot, since a line between two says little of when they were
 _STYLE = {
     "svg.fonttype": "none", "svg.hashsalt": "plaidml-report", "font.size": 12, "text.color": INK,
     "axes.edgecolor": RULE, "axes.labelcolor": MUTED, "axes.axisbelow": True,
@@ -53,13 +54,13 @@ def curves(axes, training: list[list[float]], validation: list[list[float]], mea
     the validation set. Each network has a thin line, their mean a bold one."""
     measure = "accuracy" if percent else "loss"
     epochs = range(1, len(mean_training) + 1)
+    dots = {"marker": "o", "markersize": 4} if len(epochs) <= FEW else {}
     for lines, colour, title in ((training, MUTED, ""), (validation, ACCENT, "each network")):
         for number, line in enumerate(lines if len(lines) > 1 else []):
             axes.plot(epochs[:len(line)], line, color=colour, linewidth=0.8, alpha=0.6,
                       label="" if number else title)
-    axes.plot(epochs, mean_training, color=MUTED, linewidth=1.4, label=f"training {measure}",
-              marker="o" if len(epochs) == 1 else "")  # a line of one point shows nothing
-    axes.plot(epochs, mean_validation, color=ACCENT, linewidth=2.2, label=f"validation {measure}")
+    axes.plot(epochs, mean_training, color=MUTED, linewidth=1.4, label=f"training {measure}", **dots)
+    axes.plot(epochs, mean_validation, color=ACCENT, linewidth=2.2, label=f"validation {measure}", **dots)
     _point(axes, best, mean_validation[best - 1], f"best: epoch {best}")
     _epochs_across(axes)
     if percent:

@@ -6,28 +6,34 @@ from dataclasses import dataclass
 
 from digits.run import Layer
 
-CELL, BASE = 70, 116
+IMAGE = 28, 28, 1  # what goes in: height, width, channels
+CELL, BASE = 66, 116
 
 
 @dataclass(frozen=True)
 class Block:
-    """A layer's output as a box: the corners of its front, top and side, and the middle of its texts."""
+    """The image, or a layer's output, as a box: the corners of its front, top and side, and the middle of
+    its texts."""
 
-    layer: Layer
+    layer: Layer | None
+    shape: tuple[int, ...]
     centre: float
     faces: list[str]
 
 
 def diagram(layers: Sequence[Layer]) -> list[Block]:
-    """One box a layer, from left to right, as high as its maps and as deep as its channels."""
-    centres = [CELL * (number + 0.5) for number in range(len(layers))]
-    return [Block(layer, centre, _faces(layer.output_shape, centre)) for layer, centre in zip(layers, centres)]
+    """The image and one box a layer, from left to right. Maps are as high as they are and as deep as the
+    logarithm of their channels, vectors as high as that of their values: else one would hide all others."""
+    outputs = [(None, IMAGE), *((layer, layer.output_shape) for layer in layers)]
+    centres = [CELL * (number + 0.5) for number in range(len(outputs))]
+    return [Block(layer, shape, centre, _faces(shape, centre))
+            for (layer, shape), centre in zip(outputs, centres)]
 
 
 def _faces(shape: tuple[int, ...], centre: float) -> list[str]:
     if len(shape) == 3:
         high = wide = 6 + 1.7 * shape[0]
-        deep = 2 + shape[2] / 8
+        deep = 2 + 2 * math.log2(shape[2])
     else:
         high, wide, deep = 7 * math.log2(shape[0] + 1), 7, 3
     left, bottom = centre - (wide + deep) / 2, BASE

@@ -13,18 +13,20 @@ from report.text import formats
 CHANNELS, COLUMNS = 32, 8
 MAX_FILTERS = 512  # filters, or pixels of one, that are drawn
 MAX_ACTIVATION = float(np.finfo(np.float16).max)  # as float16 what is larger became infinite
+SHADES = 255  # of the colour scale
 FOLDER = "images/activations"
 
 
 @dataclass(frozen=True)
 class LayerActivations:
     """One layer's activations for one digit: a sheet of the first channels and one of the `rest`, or
-    the `probabilities` of the last layer. A `silent` channel is zero everywhere."""
+    the `probabilities` of the last layer. A `flat` channel is the same everywhere, as far as one can see;
+    of a layer of single values those that are zero are flat."""
 
     name: str
     shape: tuple[int, ...]
     shown: int
-    silent: int
+    flat: int
     low: float
     high: float
     picture: Picture | None
@@ -79,7 +81,10 @@ def _layer(study: Study, bundle: Bundle, name: str, values: np.ndarray, shown: D
            last: bool) -> LayerActivations:
     count = values.shape[-1]
     low, high = float(values.min()), float(values.max())
-    silent = int(np.sum(np.abs(values).reshape(-1, count).max(axis=0) == 0))
+    if values.ndim == 3:
+        flat = int(np.sum(np.ptp(values, axis=(0, 1)) <= (high - low) / SHADES))
+    else:
+        flat = int(np.sum(values == 0))
 
     def drawn(file: str, channels: np.ndarray, columns: int, what: str) -> Picture:
         return drawing(bundle, f"{FOLDER}/row-{shown.row}/{file}.png",
@@ -98,4 +103,4 @@ def _layer(study: Study, bundle: Bundle, name: str, values: np.ndarray, shown: D
                          f"the other {formats.plural(count - first, 'channel')} of {size}")
     else:
         whole = drawn(name, images.strip(values), 1, formats.plural(count, "value"))
-    return LayerActivations(name, values.shape, first, silent, low, high, whole, rest, probabilities)
+    return LayerActivations(name, values.shape, first, flat, low, high, whole, rest, probabilities)

@@ -12,6 +12,7 @@ from report.pages.study import Study
 from report.text import formats
 
 FIRST = range(3, 9)  # the six rows that the notebook drew
+PIXELS = [0, *range(402, 406), 783]  # shown of a row: the corners, and some of the middle of the image
 GRID_COLUMNS = 16
 
 
@@ -21,6 +22,7 @@ class Context:
     those with `contradictions` between their labels, and those `across` a split, learned from and judged."""
 
     digits: list[Digit]
+    pixels: list[int]
     grid: Picture
     training: list[Share]
     validation: list[Share]
@@ -36,6 +38,7 @@ def context(study: Study, bundle: Bundle) -> Context:
     return Context(
         digits=[digit(bundle, f"images/data/row-{row}.png", row, labels[row], data.first_images[row])
                 for row in FIRST if row < len(labels)],
+        pixels=PIXELS,
         grid=picture(bundle, "images/data/first.png", images.sheet(data.first_images, GRID_COLUMNS),
                      f"The first {formats.plural(len(labels), 'row')} as images; "
                      f"their labels are {', '.join(map(str, labels))}"),

@@ -1,6 +1,7 @@
 """How to make this again: the recipe as it was run, the versions, and the commands."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,7 +9,12 @@ from digits.recipe import Recipe
 from digits.recipes import NOTEBOOK, RECIPES
 from digits.run import DeviceFacts
 from report.output.bundle import Bundle
+from report.pages.shared import Download, download
 from report.pages.study import Study
+
+
+NOT_PINNED = "python", "commit", "plaidml-report"
+CONSTRAINT = re.compile(r"\w[\w.-]*==\d[\w.+]*\n", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -22,9 +28,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Context:
-    """`named` is the recipe of that name, `toml` empty where it was run as it is. `settings` are the numbers
+    """`constraints` has the versions of the run for pip to install; `named` is the recipe of that name, `toml` empty where it was run as it is. `settings` are the numbers
     of both by their names: as they were run, and as they are in that recipe."""
 
+    constraints: Download
     named: Recipe
     toml: str
     settings: dict[str, tuple[object, object]]
@@ -36,9 +43,17 @@ def context(study: Study, bundle: Bundle) -> Context:
     named = RECIPES.get(study.recipe.name, NOTEBOOK)
     run, usual = (dict(_flat(recipe.model_dump(exclude={"name"}))) for recipe in (study.recipe, named))
     settings = {name: (run[name], usual[name]) for name in run}
-    return Context(named, _toml(_differences(study.recipe, named)), settings,
+    constraints = download(bundle, "constraints.txt", _pinned(study.record.versions).encode(),
+                           "the versions of this run")
+    return Context(constraints, named, _toml(_differences(study.recipe, named)), settings,
                    sum(value != other for value, other in settings.values()),
                    [_place(study, device) for device in study.devices])
+
+
+def _pinned(versions: dict[str, str]) -> str:
+    """The packages of the run as pip's constraints. A stranger's run may hold any text, pip obeys some."""
+    lines = [f"{name}=={version}\n" for name, version in sorted(versions.items()) if name not in NOT_PINNED]
+    return "".join(line for line in lines if CONSTRAINT.fullmatch(line))
 
 
 def _place(study: Study, device: DeviceFacts) -> Place:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 import shutil
+import subprocess
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -33,7 +34,7 @@ from digits.workers import train_at_once, workers_of
 # Counted up when a change of the code makes a training come out otherwise: old runs are then
 # trained anew rather than taken for what the present code would do.
 CODE_VERSION = 5
-PACKAGES = "plaidml", "plaidml-keras", "keras", "numpy", "pandas", "scikit-learn"
+PACKAGES = "plaidml-report", "plaidml", "plaidml-keras", "keras", "numpy", "pandas", "scikit-learn"
 SECONDS_BETWEEN_LOOKS = 0.2
 
 
@@ -96,8 +97,7 @@ def train(location: Path | None, chosen: str | Recipe | None, changes: dict, run
             plans = plan_members(dataset.train_labels, recipe)
         _prepare(unfinished, dataset, report, RunRecord(
             id=folder.name, status=TRAINING, fingerprint=fingerprint, data=dataset.facts, recipe=recipe,
-            members=tuple(plan.name for plan in plans), started=now(), versions={
-                "python": platform.python_version(), **{each: metadata.version(each) for each in PACKAGES}}))
+            members=tuple(plan.name for plan in plans), started=now(), versions=_versions()))
         with marked_if_failed(unfinished / "run.json", lambda: Run(unfinished).record):
             stored = data.store(dataset, Path(runs))
             with _followed(unfinished, plans, report):
@@ -109,6 +109,20 @@ def train(location: Path | None, chosen: str | Recipe | None, changes: dict, run
         for warning in member.record.warnings:
             report(f"Warning: {warning}")
     return run
+
+
+def _versions() -> dict[str, str]:
+    """Of Python, of what the training needs, and the commit of this code where it is a git checkout."""
+    versions = {"python": platform.python_version(), **{each: metadata.version(each) for each in PACKAGES}}
+    with suppress(OSError, subprocess.CalledProcessError):  # no git, or another project's
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        versions["commit"] = _git("describe", "--exclude=*", "--always", "--dirty", "--abbrev=12")
+    return versions
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True,
+                          check=True).stdout.strip()
 
 
 def _record(folder: Path, fingerprint: str) -> RunRecord | None:

@@ -35,6 +35,15 @@ def model() -> str:
     return tidied(platform.processor())
 
 
+def instruction_sets() -> set[str]:
+    """Such as "avx2", as Linux names them; none where the system does not tell them."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            return next((set(line.split()[2:]) for line in lines if line.startswith("flags")), set())
+    except OSError:
+        return set()
+
+
 def model_in_cpuinfo(text: str) -> str:
     """The model that /proc/cpuinfo names; "" if none, as on most ARM machines.
 

@@ -142,7 +142,7 @@ def test_a_hostile_note_is_refused(place, capsys, note, says):
     ("[report]\ntitle" + ".a" * 1000 + " = 1", "report.title is 'a value too long to show'"),
     ("[recipe]\nepochs = 0o" + "7" * 9000, "recipe.epochs is 'a value too long to show'; expected"),
     ('[report]\nauthor = "\\u202Elive"', "expected a text without line ends and without characters"),
-    ('[report]\nbase_url = "https://a/\\"><script>"', "expected the site's address"),
+    ('[report]\nbase_url = "https://a/\\"><script>"', "expected an address"),
     ("[recipe]\nepochs = " + "9" * 5000, "not valid TOML: Exceeds the limit (4300 digits)"),
     ("[report]\n" + "x" * 50_000 + " = 1", "[report] has no key 'xxx")])
 def test_hostile_settings_are_refused(place, capsys, text, says):

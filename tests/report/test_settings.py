@@ -84,7 +84,7 @@ def test_a_file_in_another_encoding_is_refused_with_its_line(tmp_path, encoding,
     "https://a:/", "https://...", "https://a..b/", "https://a/?x=1", "https://a/#y", "https://",
     "https://me:secret@a/", "ftp://a/", "example.org"])
 def test_what_is_no_address_of_a_site_is_refused(tmp_path, address):
-    with pytest.raises(ReportError, match="report.toml: report.base_url is .* the site's address"):
+    with pytest.raises(ReportError, match="report.toml: report.base_url is .* expected an address"):
         load(tmp_path, f'[report]\nbase_url = "{address}"')
 
 

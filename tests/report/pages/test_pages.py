@@ -53,7 +53,7 @@ def test_the_site_has_every_page_and_download(made_site):
         "404.html", "favicon.svg", "style.css", "site.js", ".nojekyll", "build.json", "downloads",
         "images"}
     assert {path.name for path in (made_site / "downloads").iterdir()} == {
-        "submission.csv", "architecture.json", "metrics.json", "model-card.md", "weights.npz",
+        "submission.csv", "architecture.json", "constraints.txt", "metrics.json", "model-card.md", "weights.npz",
         *(f"{name}.{kind}" for name in TABLES for kind in ("csv", "json"))}
 
 
@@ -100,7 +100,7 @@ def test_every_link_and_anchor_inside_the_site_resolves(made_site, read_page):
     for path, tree in trees.items():
         for element in tree.iter():
             target = element.get("href") or element.get("src")
-            if element.tag in ("meta", "use") or not target or target.startswith("https://github"):
+            if element.tag in ("meta", "use") or not target or target.startswith(("https://github", "https://www.kaggle")):
                 continue
             file, anchor = urldefrag(unquote(target))
             file = file or path
@@ -114,13 +114,23 @@ def test_rendering_twice_gives_the_same_bytes(made_run, made_site, tmp_path, mon
     assert files_of(rendered(made_run, tmp_path / "again")) == files_of(made_site)
 
 
-def test_the_tables_show_the_first_and_last_columns(read_page):
+def test_the_tables_show_corners_and_some_of_the_middle_as_in_the_files(read_page, made_run):
     train, test = read_page("data").findall(".//section[@aria-labelledby='tables']//table")
     header = [text_of(cell) for cell in train.findall(".//thead//th")]
-    assert header[1:8] == ["label", "pixel0", "pixel1", "pixel2", "pixel3", "pixel4", "…"]
-    assert header[8:] == [f"pixel{column}" for column in range(779, 784)]
+    assert header[1:] == ["label", "pixel0", "…", "pixel402", "pixel403", "pixel404", "pixel405", "…", "pixel783"]
+    for table, stored, places in ((train, made_run.data.train_head, [0, 1, *range(403, 407), 784]),
+                                  (test, made_run.data.test_head, [0, *range(402, 406), 783])):
+        cells = [text_of(cell) for cell in table.findall(".//tbody/tr")[0].findall("td")]
+        assert [int(cell) for cell in cells if cell != "…"] == stored[0][places].tolist()
     assert len(train.findall(".//tbody/tr")) == len(test.findall(".//tbody/tr")) == 5
     assert [text_of(row.find("td")) for row in train.findall(".//tbody/tr")] == list("01234")
+
+
+def test_a_row_is_shown_as_the_numbers_that_it_is(read_page, made_run):
+    picture = read_page("data").find(".//svg[@class='pixels']")
+    shown = {(int(text.get("x")) // 20, int(text.get("y")) // 20): int(text.text) for text in picture.findall("text")}
+    image = made_run.data.first_images[0]
+    assert shown == {(column, row): image[row, column] for row, column in zip(*image.nonzero())}
 
 
 def test_the_six_digits_are_rows_3_to_8_with_their_labels(read_page):
@@ -136,7 +146,8 @@ def test_the_class_table_counts_every_row_once(read_page):
 
 def test_the_model_page_has_all_16_layers_and_the_notebooks_totals(read_page):
     page = read_page("model")
-    assert len(page.findall(".//tbody/tr")) == len(page.findall(".//svg[@class='diagram']/g")) == 16
+    assert len(page.findall(".//tbody/tr")) == 16
+    assert len(page.findall(".//svg[@class='diagram']/g")) == 17  # the image before them
     totals = [text_of(page.findall(".//tfoot//td")[column]) for column in (4, 7)]
     assert totals == ["2,839,274", "2,817,578"]
 
@@ -416,11 +427,22 @@ def test_a_run_that_trained_with_augmentation_says_with_which_numbers(make_run, 
 def test_the_recipe_is_there_to_be_run_again(make_run, tmp_path, recipe):
     run = make_run(recipe=recipe)
     page = read_html(rendered(run, tmp_path / "site") / "reproduce.html")
-    toml, command = (code.text for code in page.findall(".//pre/code"))
-    assert command == "python -m report build --recipe notebook --data data --device llvm_cpu.0"
+    _, toml, command = (code.text for code in page.findall(".//pre/code"))
+    assert command == ".venv/bin/python -m report build --recipe notebook --data data --device llvm_cpu.0"
     assert recipes.NOTEBOOK.changed(tomllib.loads(toml)["recipe"]) == run.record.recipe
     assert toml.startswith("[recipe]\n") and "[recipe.validation]\nfraction = 0.3\n" in toml + "\n"
     assert "schedule" not in toml
+
+
+def test_it_says_which_code_and_versions_to_install(make_run, tmp_path):
+    run = make_run(versions={"python": "3.11.7", "plaidml-report": "0.1.0", "commit": "e7b7aa8f0000", "keras": "2.2.4",
+                             "-r https://example.org/": "1", "numpy": "2.0 --pre"})
+    site = rendered(run, tmp_path / "site", code_url="https://example.org/code")
+    section = read_html(site / "reproduce.html").find(".//section[@aria-labelledby='commands']")
+    assert "The code is plaidml-report 0.1.0, commit e7b7aa8f0000" in text_of(section)
+    addresses = [link.get("href") for link in section.findall(".//a")]
+    assert {"https://example.org/code", "https://www.kaggle.com/c/digit-recognizer"} < set(addresses)
+    assert (site / "downloads/constraints.txt").read_text() == "keras==2.2.4\n"
 
 
 def test_the_finished_runs_stand_beside_one_another(read_page):

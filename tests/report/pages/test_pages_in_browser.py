@@ -189,6 +189,9 @@ def test_the_reader_chooses_a_digit(visit):
     page.locator(".choice a").nth(1).click()
     expect(page.locator("#row-11 figure").first).to_be_in_viewport()
     assert page.locator(".watched[open]").count() == 1
+    expect(page.locator(".choice [aria-current=true]")).to_have_attribute("href", "#row-11")
+    page.emulate_media(media="print")
+    assert page.locator(".watched:visible").count() == 1
 
 
 def test_all_channels_come_on_demand(visit):
