@@ -6,7 +6,7 @@
   const quiz = document.querySelector(".quiz");
   const find = (selector) => quiz.querySelector(selector);
   const items = [...document.querySelectorAll("ol.round > li")];
-  const buttons = [...quiz.querySelectorAll(".answers button")];
+  const buttons = [...quiz.querySelectorAll(".keypad button")];
   const [next, told, score] = [find(".next"), find(".told"), find(".score")];
   let given = [];
   let open = false; // whether the digit that is shown still waits for its answer
@@ -81,9 +81,9 @@
   next.addEventListener("click", () => {
     if (given.length === items.length) return finish();
     ask();
-    find(".answers").focus({ preventScroll: true }); // and no button: a second Enter would press it
+    find(".keypad").focus({ preventScroll: true }); // and no button: a second Enter would press it
   });
-  find(".again").addEventListener("click", () => { start(); find(".answers").focus(); });
+  find(".again").addEventListener("click", () => { start(); find(".keypad").focus(); });
   document.addEventListener("keydown", (event) => {
     if (!open || !/^\d$/.test(event.key) || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();

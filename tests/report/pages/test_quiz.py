@@ -125,10 +125,10 @@ def test_a_second_enter_answers_nothing(visit):
 def test_on_a_phone_a_finger_finds_buttons_of_44_pixels_and_all_of_it_on_one_screen(visit):
     page = visit(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     page.locator(".quiz").scroll_into_view_if_needed()
-    for button in page.locator(".answers button").all():
+    for button in page.locator(".keypad button").all():
         box = button.bounding_box()
         assert min(box["width"], box["height"]) >= 44
-    page.locator(".answers button").nth(3).tap()
+    page.locator(".keypad button").nth(3).tap()
     expect(page.locator(".next")).to_be_in_viewport()
     expect(page.locator(".asked")).to_be_in_viewport()
     assert page.locator(".next").bounding_box()["height"] >= 44
