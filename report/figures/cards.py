@@ -40,9 +40,9 @@ def _draw(digits, labels, site: str, title: str, accuracy: str, of_what: str) ->
         image.paste(INK, (x, y), stencil)
         if place < len(labels):  # as on the site: the predicted label is struck out
             predicted, true = labels[place]
-            pen.text((x + size - 8, y), str(predicted), MUTED, _font(26), "la")
+            pen.text((x + size - 8, y), str(predicted), RED, _font(26), "la")
             pen.line([(x + size - 12, y + 17), (x + size + 14, y + 17)], RED, 3)
-            pen.text((x + size + 18, y), str(true), RED, _font(26), "la")
+            pen.text((x + size + 18, y), str(true), BLUE, _font(26), "la")
     lines = (site, 100, 34, MUTED), (title, 190, 64, INK), (accuracy, 390, 130, BLUE), (of_what, 530, 30, MUTED)
     for text, middle, size, colour in lines:
         _write(pen, text, middle, size, colour, left - MARGIN - SQUARE)

@@ -6,6 +6,7 @@ matplotlib is imported where something is drawn: most renders find every chart d
 """
 
 import io
+import math
 import re
 from collections.abc import Callable
 from functools import wraps
@@ -87,11 +88,25 @@ def shares(axes, series: dict[str, list[float]]) -> None:
 
 
 @_chart
-def reliability(axes, claimed: list[float], reached: list[float], low: list[float], high: list[float]) -> None:
-    """The accuracy against the confidence, with its 95% intervals."""
+def scores(axes, labels: list[int], recall: list[float], low: list[float], high: list[float]) -> None:
+    """The recall of every digit, with its 95% interval."""
+    axes.vlines(labels, low, high, color=ACCENT, linewidth=1.6)
+    _point(axes, labels, recall, "recall, with its 95% interval")
+    axes.set_xticks(range(10))
+    axes.set_xlabel("digit")
+    axes.margins(y=0.15)
+    _percent_up(axes)
+
+
+@_chart
+def reliability(axes, claimed: list[float], reached: list[float], low: list[float], high: list[float],
+                counts: list[int]) -> None:
+    """The accuracy against the confidence, with its 95% intervals. The area of a dot grows with the logarithm
+    of the number of its digits."""
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, dashes=(4, 4), label="perfect calibration")
     axes.vlines(claimed, low, high, color=ACCENT, linewidth=1.6)
-    _point(axes, claimed, reached, "accuracy")
+    for number, (x, y, count) in enumerate(zip(claimed, reached, counts)):
+        _point(axes, x, y, "" if number else "accuracy", 4 * math.sqrt(math.log1p(count)))
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.04)
     _percent_across(axes, "confidence")
@@ -100,7 +115,7 @@ def reliability(axes, claimed: list[float], reached: list[float], low: list[floa
 
 @_chart
 def coverage(axes, classified: list[float], accuracy: list[float]) -> None:
-    """The accuracy on the most confident digits, from half of them to all."""
+    """The accuracy on the most confident digits, from the least share of them to all."""
     axes.plot(classified, accuracy, color=ACCENT, linewidth=2.2, label="accuracy")
     _point(axes, classified[-1], accuracy[-1], "all digits")
     axes.margins(y=0.15)
@@ -151,8 +166,8 @@ def _percent_up(axes) -> None:
     axes.set_ylim(low, min(high, 1 + 0.04 * (high - low)))
 
 
-def _point(axes, x, y, label: str) -> None:
-    axes.plot(x, y, "o", color=ACCENT, markersize=7, label=label, clip_on=False)
+def _point(axes, x, y, label: str, size: float = 7) -> None:
+    axes.plot(x, y, "o", color=ACCENT, markersize=size, label=label, clip_on=False)
 
 
 def _inline(figure, name: str, label: str) -> str:

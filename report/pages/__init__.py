@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from report.pages import (activations, augmentation, data, draw, handwriting, labels, misclassified, model,
-                          not_found, overview, reproduce, results, runs, submission, training)
+                          not_found, overview, quiz, reproduce, results, runs, submission, training)
 from report.pages.study import Study
 
 
@@ -51,6 +51,9 @@ PAGES: tuple[Plan, ...] = (
     Plan("Misclassified", "What it gets wrong",
          "Every misclassified validation digit, with its true and predicted label and all probabilities.",
          misclassified),
+    Plan("Quiz", "Beat the network",
+         "Misclassified digits among others, their labels hidden: read them, and compare your score with the "
+         "network’s.", quiz),
     Plan("Labels", "What to look at again",
          "Labels that are likely wrong, digits unlike all others, and near-duplicates.", labels),
     Plan("Handwriting", "Where it is weak",

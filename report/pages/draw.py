@@ -74,20 +74,15 @@ def _picks(study: Study, bundle: Bundle) -> tuple[list[Pick], list[np.ndarray]]:
     fit, then some that it did not. Also their images."""
     data, judged = study.run.data, study.first.predictions
     predicted = dict(zip(judged.validation_rows.tolist(), judged.validation.argmax(axis=1).tolist()))
-    held = dict(enumerate(data.first_images))
-    for label, examples in enumerate(data.class_images):
-        held |= zip(np.flatnonzero(data.train_labels == label).tolist(), examples)
-    held |= zip(study.run.misclassified.rows.tolist(), study.run.misclassified.images)
-    rows = sorted(row for row in held if row in predicted)
-
+    rows = [row for row in study.images if row in predicted]  # typical ones first
     right, wrong = {}, []
     for row in rows:
         label = int(data.train_labels[row])
         (right.setdefault(label, []) if predicted[row] == label else wrong).append(row)
     chosen = [row for label in sorted(right) for row in right[label][:RIGHT_OF_EACH]] + wrong[:WRONG]
-    return [Pick(Digit(row, label, picture(bundle, f"images/draw/row-{row}.png", held[row],
+    return [Pick(Digit(row, label, picture(bundle, f"images/draw/row-{row}.png", study.images[row],
                                            f"Row {row}: a handwritten {label}")), predicted[row])
-            for row in chosen for label in [int(data.train_labels[row])]], [held[row] for row in chosen]
+            for row in chosen for label in [int(data.train_labels[row])]], [study.images[row] for row in chosen]
 
 
 def _pen(digits: np.ndarray) -> float:

@@ -82,6 +82,19 @@ class Study:
         return next(((each, int(place)) for each in (member.explanations for member in self.members)
                      for place in np.flatnonzero(each.rows == row)), None)
 
+    @cached_property
+    def images(self) -> dict[int, np.ndarray]:
+        """The training images that the run holds, uint8 (28, 28), by their row: a few of them all."""
+        data, wrong = self.run.data, self.run.misclassified
+        written, labels = self.run.handwriting, self.run.label_issues
+        held = dict(enumerate(data.first_images))
+        for label, examples in enumerate(data.class_images):
+            held |= zip(np.flatnonzero(data.train_labels == label).tolist(), examples)
+        held |= zip(wrong.rows.tolist(), wrong.images)
+        held |= zip(written.extreme_rows.ravel().tolist(), written.extreme_images.reshape(-1, 28, 28))
+        held |= zip(labels.untypical_rows.tolist(), labels.untypical_images)
+        return held
+
     def misclassified_image(self, row: int) -> np.ndarray:
         return self.run.misclassified.images[np.searchsorted(self.run.misclassified.rows, row)]
 

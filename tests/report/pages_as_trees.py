@@ -13,7 +13,7 @@ NAMES = [Path(plan.path).stem for plan in (*PAGES, NOT_FOUND)]
 class _Tree(HTMLParser):
     """HTML to an ElementTree, which also shows that every element is closed where it should be."""
 
-    VOID = {"meta", "link", "img", "br", "hr"}
+    VOID = {"meta", "link", "img", "br", "hr", "input"}
 
     def __init__(self):
         super().__init__()

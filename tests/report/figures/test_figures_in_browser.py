@@ -164,9 +164,10 @@ ODD = {
     "a loss beyond measure": lambda: flat(3.2e9, False),
     "digits that never come": lambda: charts.shares("shares", "shares", {
         "training rows": [1.0] + [0.0] * 9, "validation rows": [0.0] * 9 + [1.0]}),
-    "always sure": lambda: charts.reliability("sure", "sure", [1.0], [1.0], [0.999], [1.0]),
+    "always sure": lambda: charts.reliability("sure", "sure", [1.0], [1.0], [0.999], [1.0], [42_000]),
     "never right": lambda: charts.reliability(
-        "wrong", "wrong", [0.1, 0.3, 0.6, 0.9], [0.0] * 4, [0.0] * 4, [0.3] * 4),
+        "wrong", "wrong", [0.1, 0.3, 0.6, 0.9], [0.0] * 4, [0.0] * 4, [0.3] * 4, [1, 10, 100, 1000]),
+    "never and always read": lambda: charts.scores("scores", "scores", [0, 9], [0.0, 1.0], [0.0, 0.9], [0.1, 1.0]),
     "all of them right": lambda: charts.coverage(
         "right", "right", [0.5, 0.75, 1.0], [1.0, 1.0, 1.0]),
     "one mistake in 28,000": lambda: charts.coverage(

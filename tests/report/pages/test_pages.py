@@ -1,6 +1,7 @@
 """The pages of the made site, read as trees."""
 
 import csv
+import dataclasses
 import hashlib
 import json
 import sys
@@ -8,18 +9,20 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 import html5lib
+import numpy as np
 import pytest
 from PIL import Image
-from made import MISCLASSIFIED, TEST, VALIDATION
+from made import MISCLASSIFIED, TEST, TRAIN, VALIDATION
 from pages_as_trees import NAMES, read_html, text_of
 
 from digits import recipes
+from digits.evaluation import Evaluation
 from digits.run import DataFacts, DeviceFacts, RunError
 from report.errors import ReportError
 from report.figures.drawing_cache import DrawingCache
 from report.output.bundle import Bundle
 from report.output.render import render
-from report.pages import submission
+from report.pages import results, submission
 from report.pages.study import Study
 from report.settings import SiteSettings
 
@@ -28,7 +31,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-SCRIPTS = "site.js", "draw/ink.js", "draw/network.js", "draw/pad.js", "draw/page.js"
+SCRIPTS = "site.js", "dial.js", "quiz.js", "draw/ink.js", "draw/network.js", "draw/pad.js", "draw/page.js"
 TABLES = "history", "confusion", "predictions", "embedding", "suspected-labels"
 
 
@@ -46,7 +49,7 @@ def test_the_site_has_every_page_and_download(made_site):
     assert {path.name for path in made_site.iterdir()} == {
         "index.html", "data.html", "model.html", "training.html", "results.html", "misclassified.html",
         "labels.html", "handwriting.html", "activations.html", "draw.html", "draw", "submission.html",
-        "augmentation.html", "reproduce.html", "runs.html",
+        "augmentation.html", "reproduce.html", "runs.html", "quiz.html", "quiz.js", "dial.js",
         "404.html", "favicon.svg", "style.css", "site.js", ".nojekyll", "build.json", "downloads",
         "images"}
     assert {path.name for path in (made_site / "downloads").iterdir()} == {
@@ -74,7 +77,7 @@ def test_every_page_keeps_the_strict_policy(read_page, name):
     assert "default-src 'none'" in policy and "unsafe" not in policy
     for element in page.iter():
         assert element.tag != "style"
-        assert element.tag != "script" or element.get("src") in SCRIPTS or "ld+json" in element.get("type")
+        assert element.tag != "script" or element.get("src") in SCRIPTS or "json" in element.get("type")
         assert not [name for name in element.attrib if name == "style" or name.startswith("on")]
 
 
@@ -84,7 +87,7 @@ def test_every_page_can_be_read_without_seeing_it(read_page, name):
     for image in page.findall(".//img"):
         assert image.get("alt") and image.get("width") and image.get("height")
     for drawing in page.findall(".//svg"):
-        assert drawing.get("aria-hidden") or drawing.get("role") == "img" and drawing.get("aria-label")
+        assert drawing.get("aria-hidden") or drawing.get("role") in ("img", "group") and drawing.get("aria-label")
     ids = [element.get("id") for element in page.iter() if element.get("id")]
     assert len(ids) == len(set(ids))
     levels = [int(element.tag[1]) for element in page.iter() if element.tag in ("h1", "h2", "h3")]
@@ -275,7 +278,7 @@ def test_hostile_text_is_shown_and_never_obeyed(make_run, tmp_path):
     site = rendered(run, tmp_path / "site", title=hostile, author=hostile, description=hostile)
     for path in site.glob("*.html"):
         page = read_html(path)
-        assert [script.get("src") for script in page.findall(".//script") if not script.get("type")] == ["site.js"]
+        assert {script.get("src") for script in page.findall(".//script") if not script.get("type")} <= {*SCRIPTS}
         assert not [image for image in page.findall(".//img") if image.get("src") == "x"]
         assert hostile in page.find(".//title").text
 
@@ -347,12 +350,52 @@ def test_every_figure_has_its_numbers_in_a_table(read_page):
     assert sum(counts) == VALIDATION
 
 
-def test_the_embedding_has_one_digit_a_place_and_every_misclassified_one_in_red(read_page):
-    wrong, right = read_page("results").findall(".//figure[@class='embedding']//g")
-    assert (wrong.get("class"), right.get("class")) == ("misclassified", "correct")
-    assert sorted(digit.text for digit in wrong) == sorted(str(true) for true, _, _ in MISCLASSIFIED)
-    places = {(float(digit.get("x")), float(digit.get("y"))) for digit in (*wrong, *right)}
-    assert 0.5 * VALIDATION < len(places) == len(wrong) + len(right) <= VALIDATION
+def test_the_calibration_concludes_from_the_counts(make_run, tmp_path):
+    def said(*confidences):
+        wrong = [(place % 10, (place + 1) % 10, confidence) for place, confidence in enumerate(confidences)]
+        site = rendered(make_run(f"run{len(wrong)}", misclassified=wrong), tmp_path / f"site{len(wrong)}")
+        return text_of(read_html(site / "results.html").find(".//section[@aria-labelledby='trust']//figcaption"))
+    assert said(0.55).startswith("Neither over- nor underconfident, as far as 60 digits tell: in each of the 2 groups")
+    assert said(*[0.95] * 20).startswith("Overconfident on 60 of 60 digits, those with a confidence of 90% – 100%. The")
+
+
+def test_the_coverage_begins_a_little_before_what_costs_three_quarters_of_the_errors():
+    confidence, wrong = np.linspace(0.999, 0.3, 1000), np.zeros(1000, int)
+    wrong[[10, 900, 950, 990]] = 1  # one of them is sure, the rest are among the last tenth
+    other = np.eye(10)[wrong] * confidence[:, None]
+    other[:, 2:] = ((1 - confidence) / 8)[:, None]
+    assert results._start(Evaluation(np.arange(1000), np.zeros(1000, int), other)) == 0.8
+    assert results._start(Evaluation(np.arange(9), np.zeros(9, int), np.eye(10)[[0] * 9])) == 0.5
+
+
+def test_the_embedding_has_one_digit_a_place_and_leads_to_every_misclassified_one(read_page):
+    drawing = read_page("results").find(".//figure[@class='embedding']/svg")
+    links, right = drawing.findall("g[@class='misclassified']/a"), drawing.findall("g[@class='correct']/text")
+    told = sorted(link.get("aria-label").partition(": ")[2] for link in links)
+    assert told == sorted(f"a {true} predicted to be {predicted}" for true, predicted, _ in MISCLASSIFIED)
+    for link in links:
+        row = link.get("aria-label").partition(":")[0].removeprefix("Row ")
+        assert link.get("href") == f"misclassified.html#row-{row}"
+        assert link.get("aria-label").endswith(f" {text_of(link)}")
+    places = {(float(digit.get("x")), float(digit.get("y"))) for digit in [*(link[0] for link in links), *right]}
+    assert 0.4 * VALIDATION < len(places) == len(links) + len(right) <= VALIDATION
+
+
+def test_a_row_of_the_embedding_that_was_never_judged_is_left_out(make_run):
+    study = Study(make_run())
+    predictions, judged = study.first.predictions, study.evaluation.rows
+    unjudged = np.setdiff1d(np.arange(TRAIN), judged)
+    for rows, count in ((np.concatenate([judged[:-1], unjudged[-1:]]), VALIDATION - 1), (unjudged[:VALIDATION], 0)):
+        study.first.__dict__["predictions"] = dataclasses.replace(predictions, tsne_rows=rows)
+        drawn = results.context(study, Bundle()).embedding
+        assert (sum(one.count for one in drawn.neighbours) if drawn else 0) == count
+
+
+def test_each_class_has_its_name_in_the_embedding_where_it_covers_no_digit(made_run):
+    drawn = results.context(Study(made_run), Bundle()).embedding
+    taken = [square for name in drawn.names.values() for square in results._squares(*name)]
+    assert set(drawn.names) == set(range(10)) and len(taken) == len(set(taken)) == 60
+    assert not {(mark.column, mark.line) for marks in drawn.marks.values() for mark in marks} & set(taken)
 
 
 def test_each_confusion_lists_exactly_its_images(read_page):

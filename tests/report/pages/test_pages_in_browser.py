@@ -110,6 +110,7 @@ def test_a_cell_of_the_confusion_matrix_leads_to_exactly_its_images(visit):
     expect_shown(page, "9 4", "9 4")
     expect(page.locator("output")).to_have_text("2 of 5 are shown")
     expect(page.locator("form.filters")).to_be_in_viewport()
+    expect(page.locator(".misclassified li:visible").first).to_be_in_viewport()
 
 
 def test_a_cell_leads_to_its_images_without_javascript_too(visit):
@@ -133,6 +134,7 @@ def test_the_filters_work_by_keyboard_and_are_in_the_address(visit):
         page.keyboard.press("ArrowDown")
     expect(page.locator("output")).to_have_text("1 of 5 are shown")
     expect_shown(page, "9 4")
+    expect(page).to_have_url(re.compile("#true-4-predicted-any-confidence-90$"))
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("output")).to_have_text("All 5 are shown")
@@ -143,6 +145,34 @@ def test_a_filter_in_the_address_is_taken_up(visit, made_site):
     page = visit("misclassified")
     page.goto((made_site / "misclassified.html").as_uri() + "#true-any-predicted-4")
     expect_shown(page, "4 9")
+
+
+def test_a_confidence_in_the_address_is_taken_up_also_one_that_the_form_does_not_offer(visit, made_site):
+    for anchor, marks in ("#confidence-90", ["9 4", "8 3"]), ("#confidence-95", ["9 4"]), \
+            ("#true-3-predicted-any-confidence-90", ["8 3"]):
+        page = visit("misclassified")
+        page.goto((made_site / "misclassified.html").as_uri() + anchor)
+        expect_shown(page, *marks)
+        assert page.evaluate("location.hash") == anchor
+    expect(page.locator("select[name=least]")).to_have_value("90")
+
+
+def test_a_filter_that_no_digit_fits_says_so(visit):
+    page = visit("misclassified")
+    assert not page.locator(".empty").is_visible()
+    page.locator("select[name=predicted]").select_option("0")
+    expect(page.locator("output")).to_have_text("None of 5 are shown")
+    expect(page.locator(".empty")).to_be_visible()
+    page.get_by_role("button", name="Show all").click()
+    expect(page.locator(".empty")).not_to_be_visible()
+
+
+def test_the_name_of_a_confusion_leads_to_its_digits_and_not_past_them(visit):
+    for width in 360, 1280:
+        page = visit("misclassified", viewport={"width": width, "height": 700})
+        page.locator(".groups dt a", has_text="4 predicted to be 9").click()
+        expect_shown(page, "9 4", "9 4")
+        expect(page.locator(".misclassified li:visible .paper").first).to_be_in_viewport(ratio=0.9)
 
 
 def test_each_image_has_its_permanent_link(visit, made_site):
@@ -184,6 +214,27 @@ def test_no_page_has_a_barrier_that_axe_knows_of(visit, scheme):
         for violation in result["violations"]:
             found[name, violation["id"]] = [node["html"] for node in violation["nodes"]]
     assert not found
+
+
+def test_the_true_label_has_one_colour_and_the_wrong_prediction_another_on_every_page(visit):
+    found = {}
+    for name, true, wrong in ("index", ".strip .mark", ".strip .mark del"), ("results", ".pairs b", ".pairs del"), \
+            ("misclassified", ".mark", ".mark del"), ("misclassified", ".bars tspan.true", ".bars tspan.predicted"), \
+            ("quiz", ".truth .for", ".truth .against"), ("draw", ".picks .mark:has(del)", ".picks .mark del"):
+        page = visit(name)
+        for role, selector in ("true", true), ("wrong", wrong):
+            found.setdefault(role, set()).add(page.locator(selector).first.evaluate(
+                "(element) => element instanceof SVGElement ? getComputedStyle(element).fill "
+                ": getComputedStyle(element).color"))
+    assert len(found["true"]) == len(found["wrong"]) == 1 and found["true"] != found["wrong"]
+
+
+@pytest.mark.parametrize("name", ["misclassified", "results"])
+def test_a_form_is_not_printed(visit, name):
+    page = visit(name)
+    assert page.locator("main form").is_visible()
+    page.emulate_media(media="print")
+    assert not page.locator("main form").is_visible()
 
 
 def test_a_page_prints_whole(visit):

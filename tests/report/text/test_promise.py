@@ -29,7 +29,7 @@ def interval(evaluation) -> str:
 
 def test_without_a_refit_the_judged_network_is_the_submitted_one(pages):
     studied, page = pages(refit=False)
-    answer = f"91.67% of 60 digits that the network had not learned from On the 40 test rows its score is " \
+    answer = f"91.67% of 60 digits that the network had not learned from were read right On the 40 test rows its score is " \
              f"{interval(studied.evaluation)}"
     assert answer in page("index")
     assert "The network that was judged made the submission." in page("submission")
