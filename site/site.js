@@ -1,9 +1,9 @@
 // What goes beyond the pages as they are, which are whole without it: the misclassified digits can be filtered,
-// the filter is in the address, and a link into something closed opens it.
+// the filter is in the address, a link into something closed opens it, and a strip of digits marks the open one.
 "use strict";
 
 const form = document.querySelector("form.filters");
-const ADDRESS = /^#true-(\d|any)-predicted-(\d|any)$/;
+const ADDRESS = /^#(?!$)(?:true-(\d|any)-predicted-(\d|any)(?=$|-))?-?(?:confidence-(\d+))?$/;
 
 if (form) {
   const items = [...document.querySelectorAll(".misclassified > li, .smalls > li")];
@@ -17,27 +17,35 @@ if (form) {
     items.forEach((item) => { item.hidden = !wanted(item); });
     const shown = items.filter((item) => !item.hidden).length;
     form.querySelector("output").value =
-      shown === items.length ? `All ${shown} are shown` : `${shown} of ${items.length} are shown`;
+      shown === items.length ? `All ${shown} are shown` : `${shown || "None"} of ${items.length} are shown`;
+    document.querySelector(".empty").hidden = shown > 0;
   }
 
   function remember() {
-    const pair = fields.true.value || fields.predicted.value
-      ? `#true-${fields.true.value || "any"}-predicted-${fields.predicted.value || "any"}` : "#sorted";
-    history.replaceState(null, "", pair);
+    const [label, predicted, least] = [fields.true.value, fields.predicted.value, fields.least.value];
+    const parts = [
+      ...(label || predicted ? [`true-${label || "any"}-predicted-${predicted || "any"}`] : []),
+      ...(least ? [`confidence-${least}`] : [])];
+    history.replaceState(null, "", `#${parts.join("-") || "sorted"}`);
     show();
   }
 
-  function follow() {
-    const pair = ADDRESS.exec(location.hash);
-    const target = document.getElementById(location.hash.slice(1));
-    if (pair || (target && target.hidden)) { // a link to a digit that is filtered away shows all
-      const [wanted, predicted] = (pair || []).slice(1).map((text) => text.replace("any", ""));
-      fields.true.value = wanted || "";
-      fields.predicted.value = predicted || "";
-      fields.least.value = "";
+  function take(label, predicted, least) {
+    fields.true.value = label;
+    fields.predicted.value = predicted;
+    if (![...fields.least.options].some((option) => option.value === least)) { // as from the dial of the results
+      fields.least.add(new Option(`${least}%`, least));
     }
+    fields.least.value = least;
+  }
+
+  function follow() {
+    const filter = ADDRESS.exec(location.hash);
+    const target = document.getElementById(location.hash.slice(1));
+    if (filter) take(...filter.slice(1).map((text) => (text || "").replace("any", "")));
+    else if (target && target.hidden) take("", "", ""); // a link to a digit that is filtered away shows all
     show();
-    if (pair || target) (pair ? form : target).scrollIntoView();
+    if (filter || target) (filter ? form : target).scrollIntoView(); // its digits are right below the form
   }
 
   form.classList.add("ready");
@@ -59,3 +67,8 @@ function open() {
 }
 window.addEventListener("hashchange", open);
 open();
+
+for (const watched of document.querySelectorAll(".watched")) {
+  const link = document.querySelector(`.choice [href="#${watched.querySelector("[id]").id}"]`);
+  watched.addEventListener("toggle", () => link.setAttribute("aria-current", watched.open));
+}

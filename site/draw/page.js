@@ -7,7 +7,7 @@
   const find = (selector) => desk.querySelector(selector);
   const { PIXELS, POINTS } = Ink;
   const PEN = Number(desk.dataset.pen) * POINTS;
-  const INK = [27, 38, 89], CHANNELS = 32, COLUMNS = 8, GAP = 2;  // as in report/pages and report/figures
+  const INK = [27, 38, 89], CHANNELS = 32, COLUMNS = 8, GAP = 2, SHADES = 255;  // as in report/pages and report/figures
   const QUIET = 1000;  // milliseconds without a change, after which a screen reader is told the answer
 
   const spoken = find(".spoken"), state = find(".state"), subject = find(".subject");
@@ -101,18 +101,21 @@
   // The activations, in the same grids as on their own page
 
   function showLayer(figure, { shape, values }) {
-    const count = shape.at(-1);
+    const count = shape.at(-1), isMap = shape.length === 3;
+    const lows = new Float32Array(count).fill(Infinity), highs = new Float32Array(count).fill(-Infinity);
     let low = Infinity, high = -Infinity;
-    const isAwake = new Uint8Array(count);
     for (let i = 0; i < values.length; i++) {
-      if (values[i] < low) low = values[i];
-      if (values[i] > high) high = values[i];
-      if (values[i]) isAwake[i % count] = 1;
+      const value = values[i], channel = i % count;
+      if (value < lows[channel]) lows[channel] = value;
+      if (value > highs[channel]) highs[channel] = value;
+      if (value < low) low = value;
+      if (value > high) high = value;
     }
-    const silent = count - isAwake.reduce((a, b) => a + b);
+    const flat = lows.filter((value, channel) => isMap
+      ? highs[channel] - value <= (high - low) / SHADES : value === 0).length;
     figure.querySelector(".range").textContent =
       `From ${low.toFixed(2)} (dark) to ${high.toFixed(2)} (bright); ` +
-      `${silent ? `${silent.toLocaleString("en")} of ${count.toLocaleString("en")}` : "none"} silent.`;
+      `${flat ? flat.toLocaleString("en") : "none"} of ${count.toLocaleString("en")} ${isMap ? "flat" : "zero"}.`;
     const shade = (value) => Math.round((value - low) / (high - low || 1) * 254) * 3;
     const [whole, rest] = figure.querySelectorAll(".map");
     if (shape.length < 3) {
