@@ -119,6 +119,7 @@ def coverage(axes, classified: list[float], accuracy: list[float]) -> None:
     axes.plot(classified, accuracy, color=ACCENT, linewidth=2.2, label="accuracy")
     _point(axes, classified[-1], accuracy[-1], "all digits")
     axes.margins(y=0.15)
+    axes.locator_params(axis="x", nbins=6, steps=[1, 2, 5, 10])
     _percent_across(axes, "coverage: share that is classified")
     _percent_up(axes)
 

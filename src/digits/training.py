@@ -247,6 +247,8 @@ def _news(folder: Path, number: int, members: int, recipe: Recipe) -> Iterator[l
         before, progress = progress, read_progress(folder) or progress
         for epoch in (_known(folder, "history") or ())[epochs:] if device_told else ():
             epochs += 1
+            if progress and progress.stage == epoch.stage:
+                planned[epoch.stage] = progress.epochs  # with a time budget it follows the speed
             news.append(tell(Progress(
                 stage=epoch.stage, epoch=epoch.epoch, epochs=planned[epoch.stage], batch=0, batches=0,
                 seconds_left=progress and progress.seconds_left), epoch))
