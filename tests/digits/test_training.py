@@ -35,8 +35,9 @@ def test_the_run_is_finished_and_says_how_it_came_about(tiny):
     assert set(member.record.seconds) == {"fit", "refit", "predict"}
     assert record.versions["keras"] == "2.2.4" and record.versions["plaidml"] == "0.7.0"
     assert record.versions["plaidml-report"] == metadata.version("plaidml-report")
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True)
-    assert record.versions.get("commit", "").partition("-")[0] == commit.stdout[:12]
+    if shutil.which("git"):
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True)
+        assert record.versions.get("commit", "").partition("-")[0] == commit.stdout[:12]
     assert record.recipe.epochs == 6 and record.recipe.name == "best"
 
 
