@@ -13,11 +13,6 @@
   const total = counts.reduce((sum, [, , , count]) => sum + count, 0);
   const number = (count) => count.toLocaleString("en-US");
 
-  function percent(share, places) { // as report/text/formats.py
-    const text = (100 * share).toFixed(places);
-    return share < 1 && text.startsWith("100") ? `> ${(100 - 10 ** -places).toFixed(places)}%` : `${text}%`;
-  }
-
   function tableAt(least) {
     const table = cells.map((line) => line.map(() => 0));
     counts.forEach(([label, predicted, sure, count]) => { if (sure >= least) table[label][predicted] += count; });

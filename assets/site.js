@@ -2,6 +2,11 @@
 // the filter is in the address, a link into something closed opens it, and a strip of digits marks the open one.
 "use strict";
 
+function percent(share, places) { // for the scripts after this one; as report/text/formats.py: only 1 itself is 100%
+  const text = (100 * share).toFixed(places);
+  return share < 1 && text.startsWith("100") ? `> ${(100 - 10 ** -places).toFixed(places)}%` : `${text}%`;
+}
+
 const form = document.querySelector("form.filters");
 const ADDRESS = /^#(?!$)(?:true-(\d|any)-predicted-(\d|any)(?=$|-))?-?(?:confidence-(\d+))?$/;
 

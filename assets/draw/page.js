@@ -66,15 +66,10 @@
 
   const probabilities = () => [...layers.at(-1).values];
 
-  function percent(fraction) {  // as report/text/formats.py writes it: only 1 itself is 100%
-    const text = (100 * fraction).toFixed(1);
-    return fraction < 1 && text === "100.0" ? "> 99.9%" : `${text}%`;
-  }
-
   function sentence() {
     const [first, second] = probabilities().map((probability, label) => ({ probability, label }))
       .sort((a, b) => b.probability - a.probability);
-    const named = ({ label, probability }) => `${label === 8 ? "an" : "a"} ${label}, ${percent(probability)}`;
+    const named = ({ label, probability }) => `${label === 8 ? "an" : "a"} ${label}, ${percent(probability, 1)}`;
     return `It reads ${named(first)} sure${second.probability < 0.005 ? "" : `, or ${named(second)}`}`;
   }
 
@@ -87,11 +82,11 @@
     });
     const odds = probabilities(), best = odds.indexOf(Math.max(...odds));
     find(".verdict strong").textContent = best;
-    find(".verdict span").textContent = `${percent(odds[best])} sure`;
+    find(".verdict span").textContent = `${percent(odds[best], 1)} sure`;
     desk.querySelectorAll(".odds li").forEach((item, label) => {
       item.classList.toggle("best", label === best);
       item.querySelector("rect").setAttribute("width", (100 * odds[label]).toFixed(2));
-      item.querySelector("span").textContent = percent(odds[label]);
+      item.querySelector("span").textContent = percent(odds[label], 1);
     });
     state.textContent = `Read in ${Math.max(Math.round(took), 1)} ms, on this machine.`;
     yield;

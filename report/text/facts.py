@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from digits.evaluation import ClassScore, Confusion
+from digits.evaluation import Confusion
 from digits.run import FIT, REFIT
 from report.pages.study import Study
 from report.text import promise
@@ -23,12 +23,6 @@ def _most_confused(confusions: list[Confusion]) -> str:
     ties = sum(one.count == most.count for one in confusions) - 1
     as_often = f", as often as {plural(ties, 'other')}" if ties else ""
     return f"{most.true} predicted to be {most.predicted} ({plural(most.count, 'time')}{as_often})"
-
-
-def _hardest(classes: list[ClassScore]) -> str:
-    """The digits that share the lowest recall."""
-    lowest = min(score.recall for score in classes if score.recall is not None)
-    return " and the ".join(str(score.label) for score in classes if score.recall == lowest)
 
 
 # By name: what it is, and the text of it. `python -m report notes --names` lists them.
@@ -63,7 +57,7 @@ FACTS: dict[str, tuple[str, Callable[[Study], str]]] = {
     "most_confused": ('the most frequent confusion: "4 predicted to be 9 (3 times, as often as 1 other)"',
                       lambda study: _most_confused(study.evaluation.confusions)),
     "hardest": ('the digit with the lowest recall; of several "4 and the 9"',
-                lambda study: _hardest(study.evaluation.classes)),
+                lambda study: " and the ".join(str(score.label) for score in study.evaluation.hardest)),
     "confident_errors": ('misclassified with a confidence above 90%: "3 digits"', lambda study: plural(
         int(np.sum(study.evaluation.confidence[study.evaluation.misclassified] > 0.9)), "digit")),
     "layers": ("layers of the network", lambda study: number(len(study.layers))),

@@ -104,6 +104,13 @@ class Evaluation:
         return 1 - self.errors / self.count
 
     @property
+    def hardest(self) -> list[ClassScore]:
+        """The classes that share the lowest recall."""
+        judged = [score for score in self.classes if score.recall is not None]
+        lowest = min(score.recall for score in judged)
+        return [score for score in judged if score.recall == lowest]
+
+    @property
     def loss(self) -> float:
         """Mean cross-entropy (natural logarithm); probabilities are kept 1e-7 away from 0."""
         return float(-np.log(self.probabilities[np.arange(self.count), self.truth].clip(1e-7)).mean())

@@ -8,7 +8,6 @@ a training step of the notebook's network takes a fifth less time, and computes 
 """
 
 import functools
-import re
 import struct
 import sys
 
@@ -36,7 +35,7 @@ def use_those_of_the_processor() -> bool:
     try:
         with open("/proc/self/maps") as maps, open("/proc/self/mem", "r+b", buffering=0) as memory:
             library = min(int(line.partition("-")[0], 16) for line in maps
-                          if re.search(r"/libplaidml\.so$", line.rstrip()))
+                          if line.rstrip().endswith("/libplaidml.so"))
             places = {entry: library + TABLE + entry * ENTRY.size for entry in KNOWN}
             for entry, (name, features) in KNOWN.items():
                 at, found, _ = ENTRY.unpack(_read(memory, places[entry], ENTRY.size))

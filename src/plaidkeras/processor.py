@@ -25,8 +25,7 @@ def model() -> str:
     """The model's name; "" where the system does not tell it."""
     try:
         if sys.platform.startswith("linux"):
-            with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-                return model_in_cpuinfo(lines.read())
+            return model_in_cpuinfo(_cpuinfo())
         if sys.platform == "darwin":
             return tidied(subprocess.check_output(
                 ["sysctl", "-n", "machdep.cpu.brand_string"], text=True, timeout=10))
@@ -38,10 +37,15 @@ def model() -> str:
 def instruction_sets() -> set[str]:
     """Such as "avx2", as Linux names them; none where the system does not tell them."""
     try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            return next((set(line.split()[2:]) for line in lines if line.startswith("flags")), set())
+        lines = _cpuinfo().splitlines()
     except OSError:
         return set()
+    return next((set(line.split()[2:]) for line in lines if line.startswith("flags")), set())
+
+
+def _cpuinfo() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+        return file.read()
 
 
 def model_in_cpuinfo(text: str) -> str:
