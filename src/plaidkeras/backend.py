@@ -15,7 +15,7 @@ from plaidkeras import convolutions, kernels, missing_functions, recurrences
 from plaidkeras.device import on_cpu
 from plaidkeras.function import Function
 from plaidkeras.gradients import gradients
-from plaidkeras.graph import PhaseSwitch, compose, kernel
+from plaidkeras.graph import PhaseSwitch, compose, is_plain_relu, kernel
 from plaidkeras.kernels import (channel_sizes, channel_sum_code, constant, indices, listed,
                                 rows_per_channel, transpose)
 
@@ -93,8 +93,7 @@ class ChannelVariance(Operation):
     def __init__(self, x, mean, deviations):
         super().__init__(
             f"""function (X, Mean, D[{channel_sizes(x)}]) -> (O) {{
-                    Squares = D * D;
-                    {channel_sum_code("Sum", "Squares", x)}
+                    {channel_sum_code("Sum", "D * D", x)}
                     O = Sum / {rows_per_channel(x)};
                 }}""", [("X", x), ("Mean", mean), ("D", deviations)],
             [("O", Shape(x.shape.dtype, x.shape.dims[-1:]))])
@@ -417,6 +416,8 @@ def pool(x, pool_size, strides=None, padding="valid", data_format=None, pool_mod
         tiles = (tuple(strides) == tuple(pool_size)
                  and all(dim % size == 0 for dim, size in zip(spatial, pool_size)))
         if pool_mode == "max" and tiles and x.shape.ndims == 4:
+            if is_plain_relu(x.source and x.source.op):  # the same, of a smaller tensor
+                return relu(pool(x.source.op.operands["X"], pool_size, strides, padding, data_format))
             if _normalization(x):
                 return _pool_of_normalized(_normalization(x), pool_size)
             return MaxPool.function(x, constant(np.ones(channels, K.dtype(x))), pool_size)

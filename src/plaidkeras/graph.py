@@ -64,6 +64,14 @@ def kind(operation: Operation) -> str:
     return operation.name if type(operation) is Operation else type(operation).__name__
 
 
+def is_plain_relu(operation: Operation | None) -> bool:
+    """Whether an operation is max(x, 0), none of its relatives."""
+    if operation is None or kind(operation) != "Relu":
+        return False
+    given = arguments(operation)
+    return given["alpha"] is None and given["max_value"] is None and given["threshold"] == 0
+
+
 def kernel(name: str, code: str, inputs: dict[str, Value], dims, dtype=None) -> Value:
     """The output O of a Tile function of `inputs`, of the first input's type unless told."""
     dtype = dtype or next(iter(inputs.values())).shape.dtype

@@ -164,36 +164,20 @@ def scale_channels(x: Value, scale: Value) -> Value:
                   {"X": x, "Scale": scale}, x.shape.dims)
 
 
-def channel_sum_code(total: str, tensor: str, like: Value) -> str:
-    """Tile code that makes `total` (c,), the sum of `tensor` (..., c) over all axes but the last.
+def channel_sum_code(total: str, terms: str, like: Value) -> str:
+    """Tile code that makes `total` (c,), the sum over all axes but the last of `terms`, such as
+    "X" or "X * Y", of tensors (..., c) with the sizes that `channel_sizes(like)` names.
 
-    `tensor` has the shape of `like`, its sizes are those that `channel_sizes` names. Summing over
-    one axis as a product with a matrix of ones meets the CPU's matrix kernels, which want an even
-    number to sum. One row of ones would do, but eight are ten times faster. The rest of an image is
-    summed before the images are: the error grows with the number of terms.
+    One axis at a time, the images last: the error grows with the number of terms.
     """
-    rank = like.shape.ndims - 1
-    at, sizes = indices("a", rank), indices("A", rank)
-    if not on_cpu():
-        return f"{total}[c : C] = +({tensor}[{listed(*at, 'c')}]);"
-    even = [axis for axis, dim in enumerate(like.shape.dims[:-1])
-            if isinstance(dim, int) and dim % 2 == 0]
-    axis = max(even, default=0)  # of the batch nothing is known
-    first, summed, row = ["0"] * rank, list(at), list(at)
-    first[axis], summed[axis], row[axis] = "k", "m", "0"
-    ranges = list(sizes)
-    ranges[axis] = "8"
-    columns = list(at)
-    columns[axis] = "k"
-    part, outer = f"Part[{listed(*row, 'c')}]", int(axis == 0)
-    rest = f"{total}[c : C] = +({part});" if rank < 3 else (
-        f"Outer[{at[outer]}, c : {sizes[outer]}, C] = +({part}); {total}[c : C] = +(Outer[a, c]);")
-    return (f"First[k : {sizes[axis]}] = =({tensor}[{listed(*first, '0')}]);"
-            f"One = (First < 0.0 ? 1.0 : 1.0);"
-            f"Ones[m, k : 8, {sizes[axis]}] = =(One[k]);"
-            f"Part[{listed(*summed, 'c')} : {listed(*ranges, 'C')}] ="
-            f"  +(Ones[m, k] * {tensor}[{listed(*columns, 'c')}]);"
-            f"{rest}")
+    axes, sizes = indices("a", like.shape.ndims - 1), indices("A", like.shape.ndims - 1)
+    names, code = terms.split(" * "), ""
+    for last in reversed(range(1, len(axes))):
+        read = " * ".join(f"{name}[{listed(*axes[:last + 1], 'z')}]" for name in names)
+        names = [f"Sum{last}"]
+        code += f"Sum{last}[{listed(*axes[:last], 'z')} : {listed(*sizes[:last], 'C')}] = +({read});"
+    read = " * ".join(f"{name}[a0, z]" for name in names)
+    return f"{code} {total}[z : C] = +({read});"
 
 
 def channel_sizes(x: Value) -> str:
@@ -210,10 +194,18 @@ def sum_to_channels(x: Value) -> Value:
     """The sum of x (..., c) over all axes but the last, computed once for all its uses."""
     if "channel_sums" not in vars(x):
         x.channel_sums = kernel(
-            "SumToChannels", f"function (I[{channel_sizes(x)}]) -> (O) "
-                             f"{{ {channel_sum_code('O', 'I', x)} }}",
-            {"I": x}, x.shape.dims[-1:])
+            "SumToChannels", f"function (X[{channel_sizes(x)}]) -> (O) "
+                             f"{{ {channel_sum_code('O', 'X', x)} }}", {"X": x}, x.shape.dims[-1:])
     return x.channel_sums
+
+
+def product_sum_to_channels(x: Value, y: Value) -> Value:
+    """The sum of x * y, both (..., c), over all axes but the last."""
+    sizes = channel_sizes(x)
+    return kernel(
+        "ProductSumToChannels", f"function (X[{sizes}], Y[{sizes}]) -> (O) "
+                                f"{{ {channel_sum_code('O', 'X * Y', x)} }}",
+        {"X": x, "Y": y}, x.shape.dims[-1:])
 
 
 def add_affine(gradient: Value, x: Value, mean: Value, slope: Value, shift: Value) -> Value:
@@ -332,8 +324,12 @@ def max_pool_input_gradient(x: Value, y: Value, dy: Value, window, strides, padd
     """
     # R is largest at the window's first place, so the largest R among the maxima is the first's.
     ranks = constant(np.arange(np.prod(window), 0, -1, dtype="float32").reshape(window))
+    # Each input has one window where these tile x, and nothing need be added up.
+    tiled = tuple(strides) == tuple(window) and all(
+        dim == size * count for dim, size, count in zip(x.shape.dims[1:], window, y.shape.dims[1:-1]))
     gradient = kernel("MaxPoolInputGradient", _of_first_maxima(
-        "G[N, {y}, C]", "O[n, {at}, c : N, {x}, C] = +(F[n, {i}, c] == R[{a}] ? G[n, {i}, c]);",
+        "G[N, {y}, C]", "O[n, {at}, z : N, {x}, C] = "
+        f"{'=' if tiled else '+'}(F[n, {{i}}, z] == R[{{a}}] ? G[n, {{i}}, z]);",
         strides, padding), {"X": x, "Y": y, "R": ranks, "G": dy}, x.shape.dims)
     gradient.source.op.geometry = strides, padding
     return gradient
@@ -343,7 +339,7 @@ def max_pool_picked(x: Value, y: Value, ranks: Value, picked: Value, strides, pa
     """What lies in `picked`, of the shape of x, where each window of a pool has its first maximum:
     the gradient of the gradient above."""
     return kernel("MaxPoolPicked", _of_first_maxima(
-        "P[N, {x}, C]", "O[n, {i}, c : N, {y}, C] = +(F[n, {i}, c] == R[{a}] ? P[n, {at}, c]);",
+        "P[N, {x}, C]", "O[n, {i}, z : N, {y}, C] = +(F[n, {i}, z] == R[{a}] ? P[n, {at}, z]);",
         strides, padding), {"X": x, "Y": y, "R": ranks, "P": picked}, y.shape.dims)
 
 
@@ -355,46 +351,8 @@ def _of_first_maxima(operand, code, strides, padding) -> str:
     names = {"x": listed(*indices("H", rank)), "y": listed(*i).upper(), "i": listed(*i),
              "a": listed(*a), "A": listed(*a).upper(), "at": at}
     return ("function (X[N, {x}, C], Y[N, {y}, C], R[{A}], " + operand + ") -> (O) {{"
-            "  F[n, {i}, c : N, {y}, C] = >(X[n, {at}, c] == Y[n, {i}, c] ? R[{a}]); "
+            "  F[n, {i}, z : N, {y}, C] = >(X[n, {at}, z] == Y[n, {i}, z] ? R[{a}]); "
             + code + "}}").format(**names)
-
-
-def tiled_max_pool_input_gradient(x: Value, signs: Value, y: Value, dy: Value, window) -> Value:
-    """The gradient of backend.MaxPool with respect to its input x.
-
-    The first maximum takes it, as above. With an axis a place, the spreading is one element-wise
-    operation: (n, i, 1, j, 1, c) against the places' ranks (rows, 1, columns, 1).
-    """
-    rows, columns = window
-    ranks = np.arange(rows * columns, 0, -1, dtype=convert_pml_dtype_to_np(y.shape.dtype))
-    return kernel(
-        "TiledMaxPoolInputGradient",
-        f"""function (X[N, H, W, C], Signs, Y[N, I, J, C], G, R[A, B], Places) -> (O) {{
-                Z = Signs * Y;
-                First[n, j, i, z : N, I, J, C] =
-                    >(X[n, {rows}*j + y, {columns}*i + x, z] == Z[n, j, i, z] ? R[y, x]);
-                F = reshape(First, N, I, 1, J, 1, C);
-                D = reshape(G * Signs, N, I, 1, J, 1, C);
-                M = D * (F == Places ? 1.0 : 0.0);
-                O = reshape(M, N, H, W, C);
-            }}""",
-        {"X": x, "Signs": signs, "Y": y, "G": dy, "R": constant(ranks.reshape(rows, columns)),
-         "Places": constant(ranks.reshape(rows, 1, columns, 1))}, x.shape.dims)
-
-
-def tiled_max_pool_picked(x: Value, signs: Value, y: Value, ranks: Value, picked: Value) -> Value:
-    """What lies in `picked`, of the shape of x, where each window of backend.MaxPool has its first
-    maximum, times the sign: the gradient of its gradient."""
-    rows, columns = ranks.shape.dims
-    window = f"n, {rows}*j + y, {columns}*i + x, z"
-    return kernel(
-        "TiledMaxPoolPicked",
-        f"""function (X[N, H, W, C], Signs, Y[N, I, J, C], R[A, B], P[N, H, W, C]) -> (O) {{
-                Z = Signs * Y;
-                First[n, j, i, z : N, I, J, C] = >(X[{window}] == Z[n, j, i, z] ? R[y, x]);
-                Picked[n, j, i, z : N, I, J, C] = +(First[n, j, i, z] == R[y, x] ? P[{window}]);
-                O = Picked * Signs;
-            }}""", {"X": x, "Signs": signs, "Y": y, "R": ranks, "P": picked}, y.shape.dims)
 
 
 def one_channel_conv_kernel_gradient(x: Value, dy: Value, dims) -> Value:

@@ -21,7 +21,7 @@ from plaidml.tile import DTYPE_INFOS, Value
 
 from plaidkeras import convolutions, kernels
 from plaidkeras.device import on_cpu
-from plaidkeras.graph import arguments, kernel
+from plaidkeras.graph import arguments, is_plain_relu, kernel
 from plaidkeras.kernels import indices, listed
 from plaidkeras.missing_functions import Interpolation
 from plaidkeras.stock_gradient import stock_gradient
@@ -137,8 +137,7 @@ for name in ("ArgMax", "OneHot"):
 
 @rule("Relu", "X")
 def relu(op, g):
-    given = arguments(op)
-    if given["alpha"] is None and given["max_value"] is None and given["threshold"] == 0:
+    if is_plain_relu(op):
         # The choice between Y and Y lets it fuse into the kernel that made G; see add_affine.
         return _of_output(op, "G * ((G < 0.0 ? Y : Y) > 0.0 ? 1.0 : 0.0)", g)
     low = "Alpha" if "Alpha" in op.operands else "0.0"
@@ -442,16 +441,11 @@ def pool(op, g):
 @rule("MaxPool", "X")
 def max_pool(op, g):
     x, signs = op.operands.values()
-    return kernels.tiled_max_pool_input_gradient(x, signs, op.sole_output(), g, op.window)
+    return kernels.max_pool_input_gradient(
+        x, signs * op.sole_output(), signs * g, op.window, op.window, (0, 0))
 
 
 RULES["MaxPool", "Signs"] = ZERO
-
-
-@rule("TiledMaxPoolInputGradient", "G")
-def max_pool_gradient(op, g):
-    x, signs, y, _, ranks, _ = op.operands.values()
-    return kernels.tiled_max_pool_picked(x, signs, y, ranks, g)
 
 
 @rule("MaxPoolInputGradient", "G")
@@ -460,8 +454,7 @@ def pool_gradient(op, g):
     return kernels.max_pool_picked(x, y, ranks, g, *op.geometry)
 
 
-for operand in ("X", "Signs", "Y"):
-    RULES["TiledMaxPoolInputGradient", operand] = RULES["MaxPoolInputGradient", operand] = ZERO
+RULES["MaxPoolInputGradient", "X"] = RULES["MaxPoolInputGradient", "Y"] = ZERO
 
 
 # Normalization, over the last axis; see backend.py
@@ -471,8 +464,7 @@ def _channel_sums(op, g):
     made = vars(op).setdefault("channel_sums", {})
     if g.key not in made:
         made[g.key] = (kernels.sum_to_channels(g),
-                       kernels.sum_to_channels(elementwise("Weighted", "G * X", G=g,
-                                                           X=op.operands["X"])))
+                       kernels.product_sum_to_channels(g, op.operands["X"]))
     return made[g.key]
 
 

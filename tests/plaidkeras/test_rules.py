@@ -153,12 +153,13 @@ CASES = {
     "LocalConvolution I K, of rank 1": (lambda x, k: K.local_conv1d(x, k, (3,), (2,)),
                                         [normal(2, 7, 2), normal(3, 6, 4)]),
     "MaxPool X": (pool("valid"), [apart(2, 4, 6, 3)]),
+    "MaxPool X, of a relu": (lambda x: pool("valid")(K.relu(x)), [apart(2, 4, 6, 3)]),
     "MaxPool X, of three columns": (pool("same", size=(2, 3), strides=(2, 3)),
                                     [apart(2, 4, 6, 2)]),
     "RestoreAxes I, BroadcastLike X": (
         lambda x: K.gradients(K.sum(K.square(K.sum(x, axis=1))), [x])[0], [normal(2, 3)]),
     "ReshapeLike I": (lambda x: K.gradients(K.sum(K.square(K.flatten(x))), [x])[0], [normal(2, 3)]),
-    "TiledMaxPoolInputGradient G": (
+    "MaxPoolInputGradient G, of windows that tile": (
         lambda x: K.gradients(K.sum(K.square(pool("valid")(x))), [x])[0], [apart(2, 4, 6, 2)]),
     "MaxPoolInputGradient G": (
         lambda x: K.gradients(K.sum(K.square(pool("same")(x))), [x])[0], [apart(2, 3, 5, 2)]),
