@@ -21,7 +21,7 @@ def install(device: str | None = None) -> Device:
     Returns the device with the reason for its choice. Raises DeviceError if it is not there, or
     PlaidML is not, and RuntimeError if keras was imported first. A second call changes nothing.
     """
-    from plaidkeras import allocator, compat, compiler_patches, instructions
+    from plaidkeras import allocator, code_generation, compat, compiler_patches
     from plaidkeras.device import CPU, choose, configure, why_no_plaidml
 
     if absence := why_no_plaidml():
@@ -35,7 +35,8 @@ def install(device: str | None = None) -> Device:
     chosen = choose(device)
     if not compiler_patches.apply() and chosen.id == CPU:
         warnings.warn(compiler_patches.DANGER, RuntimeWarning, stacklevel=2)
-    instructions.use_those_of_the_processor()
+    code_generation.use_instructions_of_the_processor()
+    code_generation.skip_loop_strength_reduction()
 
     # These modules import keras themselves.
     from plaidkeras import adadelta, backend, dtypes, graph, prediction, seeds

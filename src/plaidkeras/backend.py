@@ -142,11 +142,19 @@ def _normalized_over(x, gamma, beta, axes, epsilon):
 
 
 def batch_normalization(x, mean, var, beta, gamma, axis=-1, epsilon=1e-3):
-    """x normalized by a mean and a variance that were collected in training."""
+    """x normalized by a mean and a variance that were collected in training.
+
+    Of a convolution it is another one, with other weights and a bias: no pass over x.
+    """
     if mean.shape.ndims != 1:
         return stock["batch_normalization"](x, mean, var, beta, gamma, axis, epsilon)
     gamma, beta = _or_filled(gamma, 1, mean), _or_filled(beta, 0, mean)
-    return Normalization.function(x, var, gamma, beta - mean * gamma / K.sqrt(var + epsilon), epsilon)
+    scale = gamma / K.sqrt(var + epsilon)
+    shift = beta - mean * scale
+    if axis % x.shape.ndims == x.shape.ndims - 1 and "convolved" in vars(x):
+        image, weights, *arguments = x.convolved
+        return shift + conv(image, weights * scale, *arguments)
+    return Normalization.function(x, var, gamma, shift, epsilon)
 
 
 def _normalization(x):
@@ -323,6 +331,13 @@ class WideConvolution(Operation):
 def conv(x, kernel, strides=None, padding="valid", data_format=None, dilation_rate=None,
          channelwise=False):
     """Convolution of any rank; K.conv1d, conv2d and conv3d come here."""
+    made = _conv(x, kernel, strides, padding, data_format, dilation_rate, channelwise)
+    if on_cpu() and (data_format or K.image_data_format()) == "channels_last" and not channelwise:
+        made.convolved = x, kernel, strides, padding, data_format, dilation_rate
+    return made
+
+
+def _conv(x, kernel, strides, padding, data_format, dilation_rate, channelwise):
     data_format = data_format or K.image_data_format()
     channels = x.shape.dims[-1 if data_format == "channels_last" else 1]
     if isinstance(channels, int) and channels != kernel.shape.dims[-2]:
