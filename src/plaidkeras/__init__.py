@@ -36,6 +36,7 @@ def install(device: str | None = None) -> Device:
     if not compiler_patches.apply() and chosen.id == CPU:
         warnings.warn(compiler_patches.DANGER, RuntimeWarning, stacklevel=2)
     code_generation.use_instructions_of_the_processor()
+    code_generation.vectorize()
     code_generation.skip_loop_strength_reduction()
 
     # These modules import keras themselves.

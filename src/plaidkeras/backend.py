@@ -348,8 +348,10 @@ def _conv(x, kernel, strides, padding, data_format, dilation_rate, channelwise):
     if data_format == "channels_first":
         return _channels_last(x, lambda last: conv(last, kernel, strides, padding, "channels_last",
                                                     dilation_rate, channelwise))
-    if channelwise and kernel.shape.dims[-2] <= convolutions.LARGEST:
-        kernel, channelwise = convolutions.BlockDiagonal.function(kernel), False
+    if channelwise and all(isinstance(dim, int) for dim in x.shape.dims[1:]):
+        ones = (1,) * (x.shape.ndims - 2)
+        return convolutions.DepthwiseConvolution.function(
+            x, kernel, tuple(strides or ones), padding, tuple(dilation_rate or ones))
     is_valid = padding == "valid" and not channelwise
     if is_valid and _normalization(x):
         return _conv_of_normalized(_normalization(x), kernel, strides, padding, data_format,
@@ -436,8 +438,7 @@ def pool(x, pool_size, strides=None, padding="valid", data_format=None, pool_mod
             if _normalization(x):
                 return _pool_of_normalized(_normalization(x), pool_size)
             return MaxPool.function(x, constant(np.ones(channels, K.dtype(x))), pool_size)
-        # It costs a product with a channels x channels matrix.
-        if pool_mode == "avg" and channels <= convolutions.LARGEST:
+        if pool_mode == "avg":
             return convolutions.mean_pool(x, pool_size, strides, padding)
     return stock["pool"](x, pool_size, strides, padding, data_format, pool_mode)
 

@@ -6,6 +6,10 @@ kernels, which LIBXSMM makes, use AVX2. LLVM looks a processor's features up in 
 timing. Where this processor has all that LLVM's "haswell" may use, "generic" is given its features:
 a training step of the notebook's network takes a fifth less time, and computes the same numbers.
 
+It is told nothing of the processor's vectors while it transforms loops, and assumes registers of 32
+bits: no element-wise loop is vectorized. Told their width, it does so where it costs nothing in
+exactness; the numbers are the same.
+
 A third of the time until the first step is LLVM's loop strength reduction, which looks for cheaper
 ways to step through arrays. x86 has addresses that do this by themselves: without it the code is as
 fast.
@@ -23,6 +27,8 @@ KNOWN = {
     GENERIC: (b"generic\0", "000010000080000000000000800080000000000000000000"),
     HASWELL: (b"haswell\0", "640c38dc60c1f1780c1000480100800a0000000000000000")}
 NEEDED = {"avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe", "popcnt"}  # as /proc/cpuinfo names them
+VECTOR_WIDTH = 0x17620fa  # in bits, in TargetTransformInfo::getRegisterBitWidth
+ITS_RETURN = 0x17620f9, bytes.fromhex("b820000000c3")  # mov eax, 32; ret
 IS_LSR_DISABLED = 0x281e2c0  # the option -disable-lsr
 ITS_USE = 0xfcd6c5, bytes.fromhex("803df40b850100")  # cmp byte [rip + 0x1850bf4], 0
 
@@ -39,10 +45,16 @@ def use_instructions_of_the_processor() -> bool:
 
 
 @functools.lru_cache(maxsize=None)
+def vectorize() -> bool:
+    """Let LLVM vectorize loops in this process; returns whether it does. Patches as above."""
+    width = 256 if NEEDED <= processor.instruction_sets() else 128  # which every x86-64 has
+    return _patched(VECTOR_WIDTH, width.to_bytes(4, "little"), lambda library: _has(library, *ITS_RETURN))
+
+
+@functools.lru_cache(maxsize=None)
 def skip_loop_strength_reduction() -> bool:
     """Let LLVM do without it in this process; returns whether it does. Patches as above."""
-    at, code = ITS_USE
-    return _patched(IS_LSR_DISABLED, b"\1", lambda library: library.read(at, len(code)) == code)
+    return _patched(IS_LSR_DISABLED, b"\1", lambda library: _has(library, *ITS_USE))
 
 
 def _is_known(library, entry: int) -> bool:
@@ -50,6 +62,10 @@ def _is_known(library, entry: int) -> bool:
     name, features = KNOWN[entry]
     at, found, _ = ENTRY.unpack(library.read(TABLE + entry * ENTRY.size, ENTRY.size))
     return found.hex() == features and library.read(at - library.start, len(name)) == name
+
+
+def _has(library, at: int, code: bytes) -> bool:
+    return library.read(at, len(code)) == code
 
 
 class _Library:

@@ -1,9 +1,9 @@
-"""Convolutions of other kinds, and mean pools, as plain ones: channels last, stride 1.
+"""Convolutions of other kinds, and mean pools: channels last.
 
-Only a plain convolution and its gradients meet the matrix kernels of PlaidML's CPU (kernels.py);
-all others are 10 to 100 times slower, though they need fewer products. A depthwise convolution is
-a plain one whose weights are zero between channels, a transposed one is plain on an image whose
-elements lie a stride apart, and a mean pool is a depthwise convolution with equal weights.
+A plain convolution and its gradients meet the matrix kernels of PlaidML's CPU (kernels.py). One that
+keeps its channels apart needs so few products that it is done element by element; a mean pool is one
+with equal weights. A transposed convolution is a plain one on an image whose elements lie a stride
+apart.
 """
 
 import keras.backend as K
@@ -14,33 +14,69 @@ from plaidkeras import kernels
 from plaidkeras.graph import kernel
 from plaidkeras.kernels import indices, listed
 
-LARGEST = 256  # channels: with more, the products with zero cost more than they save
+
+def places_and_padding(dim: int, size: int, stride: int, rate: int, padding: str) -> tuple[int, int]:
+    """Along one axis: how many places a window has, and how much lies before the image at the first."""
+    reach = (size - 1) * rate + 1
+    if padding == "valid":
+        return (dim - reach) // stride + 1, 0
+    places = -(-dim // stride)
+    return places, max(0, (places - 1) * stride + reach - dim) // 2
 
 
-class BlockDiagonal(Operation):
-    """Depthwise weights (*window, c, m) as plain ones (*window, c, c * m), else zeros."""
+class DepthwiseConvolution(Operation):
+    """A convolution of x (n, *spatial, c) by weights (*window, c, m) that keeps its channels apart:
+    (n, *places, c * m). The channel's index is the last of the alphabet, and so runs innermost."""
 
-    def __init__(self, weights):
+    def __init__(self, x, weights, strides, padding, dilation):
         *window, channels, multiplier = weights.shape.dims
-        a = indices("a", len(window))
-        sizes = listed(*a).upper()
+        spatial = x.shape.dims[1:-1]
+        places, before = zip(*map(
+            places_and_padding, spatial, window, strides, dilation, [padding] * len(window)))
+        self.geometry = strides, dilation, before
+        # Zeros around a copy are faster than bounds in the loop.
+        padded = [max(dim + start, (count - 1) * stride + (size - 1) * rate + 1) for dim, start, count, stride,
+                  size, rate in zip(spatial, before, places, strides, window, dilation)]
+        i = indices("i", len(window))
+        put = listed(*(f"{axis} + {start}" for axis, start in zip(i, before)))
         super().__init__(
-            f"""function (K[{sizes}, C, M]) -> (O) {{
-                    O[{listed(*a)}, c, {multiplier} * c + m : {sizes}, C, C * M] =
-                        =(K[{listed(*a)}, c, m]), m < {multiplier} no_defract;
-                }}""", [("K", weights)],
-            [("O", Shape(weights.shape.dtype, (*window, channels, channels * multiplier)))])
+            _depthwise("function (X[N, {x}, C], K[{k}, C, M]) -> (O) {{"
+                       f" P[n, {put}, z : N, {listed(*map(str, padded))}, C] = =(X[n, {listed(*i)}, z]);"
+                       f" O[n, {{i}}, {{z}} : N, {listed(*map(str, places))}, C * M] ="
+                       "   +(P[n, {read}, z] * K[{a}, z, {m}]){bound}; }}",
+                       strides, dilation, (0,) * len(window), multiplier),
+            [("X", x), ("K", weights)],
+            [("O", Shape(x.shape.dtype, (x.shape.dims[0], *places, channels * multiplier)))])
 
 
-def diagonal_blocks(matrices: Value, dims) -> Value:
-    """What BlockDiagonal of weights with these dims put where it put them."""
-    *window, channels, multiplier = dims
-    a = indices("a", len(window))
-    return kernel(
-        "DiagonalBlocks", f"""function (I[{listed(*a).upper()}, C, D]) -> (O) {{
-            O[{listed(*a)}, c, m : {listed(*a).upper()}, C, {multiplier}] =
-                =(I[{listed(*a)}, c, {multiplier} * c + m]);
-        }}""", {"I": matrices}, dims)
+def _depthwise(code, strides, dilation, before, multiplier):
+    """Tile code with the names of the indices and sizes of a depthwise convolution put in."""
+    i, a = indices("i", len(strides)), indices("a", len(strides))
+    read = listed(*(f"{stride}*{axis} + {rate}*{place} - {start}" for stride, axis, rate, place, start
+                    in zip(strides, i, dilation, a, before)))
+    names = {"m": "0", "z": "z", "bound": ""} if multiplier == 1 else {
+        "m": "m", "z": f"{multiplier}*z + m", "bound": f", m < {multiplier} no_defract"}
+    return code.format(x=listed(*indices("X", len(i))), k=listed(*a).upper(), i=listed(*i), a=listed(*a),
+                       I=listed(*i).upper(), read=read, **names)
+
+
+def depthwise_input_gradient(x: Value, weights: Value, dy: Value, strides, dilation, before) -> Value:
+    """The gradient of DepthwiseConvolution with respect to x."""
+    return kernel("DepthwiseInputGradient", _depthwise(
+        "function (X[N, {x}, C], K[{k}, C, M], G[N, {I}, D]) -> (O) {{"
+        " O[n, {read}, z : N, {x}, C] = +(G[n, {i}, {z}] * K[{a}, z, {m}]){bound}; }}",
+        strides, dilation, before, weights.shape.dims[-1]),
+        {"X": x, "K": weights, "G": dy}, x.shape.dims)
+
+
+def depthwise_kernel_gradient(x: Value, weights: Value, dy: Value, strides, dilation, before) -> Value:
+    """The gradient of DepthwiseConvolution with respect to its weights, summed image by image first."""
+    return kernel("DepthwiseKernelGradient", _depthwise(
+        "function (X[N, {x}, C], K[{k}, C, M], G[N, {I}, D]) -> (O) {{"
+        " P[n, {a}, {m}, z : N, {k}, M, C] = +(X[n, {read}, z] * G[n, {i}, {z}]){bound};"
+        " O[{a}, z, q : {k}, C, M] = +(P[n, {a}, q, z]); }}",
+        strides, dilation, before, weights.shape.dims[-1]),
+        {"X": x, "K": weights, "G": dy}, weights.shape.dims)
 
 
 class Spread(Operation):
@@ -106,16 +142,15 @@ def conv_transpose(x, weights, spatial, strides, padding, dilation):
 
 def mean_pool(x, window, strides, padding):
     """The mean of each window of x (n, *spatial, c), of what is not padding."""
-    channels, dtype = x.shape.dims[-1], K.dtype(x)
-    weights = np.zeros((*window, channels, channels), dtype)
-    weights[..., range(channels), range(channels)] = 1 / np.prod(window)
-    means = K.conv(x, kernels.constant(weights), strides, padding, "channels_last")
+    channels, dtype, ones = x.shape.dims[-1], K.dtype(x), (1,) * len(window)
+    weights = np.full((*window, channels, 1), 1 / np.prod(window), dtype)
+    means = DepthwiseConvolution.function(x, kernels.constant(weights), tuple(strides), padding, ones)
     if padding == "valid":
         return means
     shares = np.ones(())
     for size, wide, stride in zip(x.shape.dims[1:-1], window, strides):
-        made = -(-size // stride)
-        first = np.arange(made) * stride - max(0, (made - 1) * stride + wide - size) // 2
+        places, before = places_and_padding(size, wide, stride, 1, padding)
+        first = np.arange(places) * stride - before
         inside = np.minimum(first + wide, size) - np.maximum(first, 0)
         shares = np.multiply.outer(shares, inside / wide)
     return means / kernels.constant(shares[None, ..., None].astype(dtype))

@@ -347,11 +347,10 @@ def _plain_convolution(op):
         return None
     ones = (1,) * len(window)
     strides, dilation = tuple(given["strides"] or ones), tuple(given["dilation_rate"] or ones)
-    same = given["padding"] == AutoPadding.SAME_UPPER
+    padding = "same" if given["padding"] == AutoPadding.SAME_UPPER else "valid"
     return strides, dilation, tuple(
-        max(0, ((dim + stride - 1) // stride - 1) * stride + (size - 1) * rate + 1 - dim) // 2
-        if same else 0
-        for dim, stride, size, rate in zip(spatial, strides, window, dilation))
+        convolutions.places_and_padding(dim, size, stride, rate, padding)[1]
+        for dim, size, stride, rate in zip(spatial, window, strides, dilation))
 
 
 @rule("Convolution", "I")
@@ -377,8 +376,10 @@ def convolution_weights(op, g):
                                         dilation, padding, strides)
 
 
-RULES["BlockDiagonal", "K"] = lambda op, g: convolutions.diagonal_blocks(
-    g, op.operands["K"].shape.dims)
+RULES["DepthwiseConvolution", "X"] = lambda op, g: convolutions.depthwise_input_gradient(
+    *op.operands.values(), g, *op.geometry)
+RULES["DepthwiseConvolution", "K"] = lambda op, g: convolutions.depthwise_kernel_gradient(
+    *op.operands.values(), g, *op.geometry)
 RULES["Turned", "K"] = lambda op, g: convolutions.Turned.function(g)
 RULES["Spread", "I"] = lambda op, g: convolutions.gathered(
     g, op.strides, op.offsets, op.operands["I"].shape.dims)
@@ -425,10 +426,9 @@ def pool(op, g):
             isinstance(dim, Value) for dim in spatial):
         return stock_gradient(op, "I", g)
     window, strides = given["kernel_shape"], given["strides"]
-    padding = [0] * rank
-    if given["padding"] == AutoPadding.SAME_UPPER:
-        padding = [max(0, ((dim + s - 1) // s - 1) * s + size - dim) // 2
-                   for dim, s, size in zip(spatial, strides, window)]
+    padding = "same" if given["padding"] == AutoPadding.SAME_UPPER else "valid"
+    padding = [convolutions.places_and_padding(dim, size, stride, 1, padding)[1]
+               for dim, size, stride in zip(spatial, window, strides)]
     if channels_last:
         return kernels.max_pool_input_gradient(x, y, g, window, strides, padding)
     last = [0, *range(2, rank + 2), 1]

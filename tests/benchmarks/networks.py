@@ -5,6 +5,7 @@ Keras is imported at once: call plaidkeras.install() before this module is impor
 
 import json
 
+from keras import backend as K
 from keras import layers
 from keras.models import Model
 
@@ -71,8 +72,8 @@ def described(name: str) -> str:
     model = NETWORKS[name]()
     return json.dumps({"keras": model.to_json(), "layers": [
         {"kind": type(layer).__name__, "config": layer.get_config(),
-         "channels": int(layer.input_shape[-1]), "axes": len(layer.input_shape),
-         "inputs": [id(tensor) for tensor in _listed(layer.input)], "output": id(layer.output)}
+         "inputs": [id(tensor) for tensor in _listed(layer.input)], "output": id(layer.output),
+         "channels": K.int_shape(_listed(layer.input)[0])[-1], "axes": K.ndim(_listed(layer.input)[0])}
         for layer in model.layers if not isinstance(layer, layers.InputLayer)]})
 
 

@@ -15,7 +15,7 @@ import hashlib, sys
 from plaidkeras import code_generation
 if sys.argv[1] == "stock":
     code_generation.use_instructions_of_the_processor = lambda: False
-    code_generation.skip_loop_strength_reduction = lambda: False
+    code_generation.vectorize = code_generation.skip_loop_strength_reduction = lambda: False
 import plaidkeras
 plaidkeras.install("llvm_cpu.0")
 import numpy as np
