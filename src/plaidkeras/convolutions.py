@@ -61,20 +61,31 @@ def _depthwise(code, strides, dilation, before, multiplier):
 
 
 def depthwise_input_gradient(x: Value, weights: Value, dy: Value, strides, dilation, before) -> Value:
-    """The gradient of DepthwiseConvolution with respect to x."""
+    """The gradient of DepthwiseConvolution with respect to x: a convolution of stride 1 by the weights
+    turned round, of dy with its elements a stride apart and zeros between and around them."""
+    rank, window = len(strides), weights.shape.dims[:-2]
+    i, a = indices("i", rank), indices("a", rank)
+    reach = [(size - 1) * rate for size, rate in zip(window, dilation)]
+    put = listed(*(f"{stride}*{axis} + {far - start}"
+                   for stride, axis, far, start in zip(strides, i, reach, before)))
+    spread = listed(*(str(dim + far) for dim, far in zip(x.shape.dims[1:-1], reach)))
+    turned = listed(*(f"{size - 1} - {place}" for size, place in zip(window, a)))
+    bounds = listed(*(f"{axis} < {dim}" for axis, dim in zip(i, dy.shape.dims[1:-1])))
     return kernel("DepthwiseInputGradient", _depthwise(
         "function (X[N, {x}, C], K[{k}, C, M], G[N, {I}, D]) -> (O) {{"
-        " O[n, {read}, z : N, {x}, C] = +(G[n, {i}, {z}] * K[{a}, z, {m}]){bound}; }}",
-        strides, dilation, before, weights.shape.dims[-1]),
+        f" P[n, {put}, z : N, {spread}, D] = =(G[n, {listed(*i)}, z]), {bounds} no_defract;"
+        f" O[n, {{i}}, z : N, {{x}}, C] = +(P[n, {{read}}, {{z}}] * K[{turned}, z, {{m}}]){{bound}}; }}}}",
+        (1,) * rank, dilation, (0,) * rank, weights.shape.dims[-1]),
         {"X": x, "K": weights, "G": dy}, x.shape.dims)
 
 
 def depthwise_kernel_gradient(x: Value, weights: Value, dy: Value, strides, dilation, before) -> Value:
-    """The gradient of DepthwiseConvolution with respect to its weights, summed image by image first."""
+    """The gradient of DepthwiseConvolution with respect to its weights, summed row by row first."""
     return kernel("DepthwiseKernelGradient", _depthwise(
         "function (X[N, {x}, C], K[{k}, C, M], G[N, {I}, D]) -> (O) {{"
-        " P[n, {a}, {m}, z : N, {k}, M, C] = +(X[n, {read}, z] * G[n, {i}, {z}]){bound};"
-        " O[{a}, z, q : {k}, C, M] = +(P[n, {a}, q, z]); }}",
+        " P[n, i0, {a}, {m}, z : N, I0, {k}, M, C] = +(X[n, {read}, z] * G[n, {i}, {z}]){bound};"
+        " Q[n, {a}, p, z : N, {k}, M, C] = +(P[n, i, {a}, p, z]);"
+        " O[{a}, z, q : {k}, C, M] = +(Q[n, {a}, q, z]); }}",
         strides, dilation, before, weights.shape.dims[-1]),
         {"X": x, "K": weights, "G": dy}, weights.shape.dims)
 
