@@ -67,7 +67,7 @@ Pixels from 0 (paper) to 255 (ink) are divided by 255, shape (n, 28, 28, 1); the
 
 ```python
 model = keras.models.model_from_json(open("architecture.json").read())
-model.set_weights(list(numpy.load("weights.npz").values()))
+model.set_weights([values.astype("float32") for values in numpy.load("weights.npz").values()])
 ```
 
 ## Limits

@@ -102,7 +102,8 @@ def layer_times(model, images, one_hot, turns=9):
 
 def product_rates(model, batch_size, turns=9):
     """GFLOP/s of each layer's three products, alone: {name: [forward, for its input, for its
-    weights]}; and under "peak" those of plain matrix products, the best of some shapes."""
+    weights]}; and under "peak" those of plain matrix products, the best of some shapes. None where
+    a product takes no time that can be told."""
     import keras.backend as K
 
     rates = {"peak": [max(matrix_product_rate(size, turns) for size in (64, 128, 512))]}
@@ -118,7 +119,7 @@ def product_rates(model, batch_size, turns=9):
         of_product, of_input, of_weights = (
             seconds_of(K.gradients(loss, [value])[0], turns) for value in (product, x, layer.kernel))
         operations = 2 * np.prod(K.int_shape(layer.kernel)) * np.prod(shapes[1][:-1])
-        rates[layer.name] = [float(operations) / seconds / 1e9 for seconds in (
+        rates[layer.name] = [float(operations) / seconds / 1e9 if seconds > 0 else None for seconds in (
             seconds_of(product, turns), of_input - of_product, of_weights - of_product)]
     return rates
 

@@ -144,7 +144,7 @@ def show_layers(network, table, batch_size=128):
     for name, (forward, backward) in times.items():
         parts = [f" {name:28}"] + [f"{'' if part is None else format(part, '.1f'):>9}"
                                    for part in (forward, backward)]
-        parts += [f"{rate / peak:11.0%}" for rate in rates.get(name, ())]
+        parts += [" " * 11 if rate is None else f"{rate / peak:11.0%}" for rate in rates.get(name, ())]
         table.print("".join(parts).rstrip())
 
 

@@ -57,6 +57,13 @@ def test_the_network_can_be_taken_away(site, make_run):
     assert (downloads / "model-card.md").read_text().startswith("---\n")
 
 
+def test_large_networks_are_taken_away_in_half_the_bytes(site, monkeypatch):
+    monkeypatch.setattr("report.pages.model.LARGEST", 0)
+    with np.load(site() / "downloads" / "weights.npz", allow_pickle=False) as arrays:
+        assert arrays["conv1/kernel"].dtype == np.float16
+    assert "kernels in float16" in (site() / "model.html").read_text()
+
+
 def test_each_network_of_several_can_be_taken_away(site):
     found = {path.name for path in (site(seeds=2) / "downloads").glob("weights*")}
     assert found == {"weights-seed-333.npz", "weights-seed-334.npz"}
