@@ -59,9 +59,10 @@ def test_the_network_can_be_taken_away(site, make_run):
 
 def test_large_networks_are_taken_away_in_half_the_bytes(site, monkeypatch):
     monkeypatch.setattr("report.pages.model.LARGEST", 0)
-    with np.load(site() / "downloads" / "weights.npz", allow_pickle=False) as arrays:
+    folder = site()
+    with np.load(folder / "downloads" / "weights.npz", allow_pickle=False) as arrays:
         assert arrays["conv1/kernel"].dtype == np.float16
-    assert "kernels in float16" in (site() / "model.html").read_text()
+    assert "kernels in float16" in (folder / "model.html").read_text()
 
 
 def test_each_network_of_several_can_be_taken_away(site):
