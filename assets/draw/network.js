@@ -8,7 +8,7 @@ const Network = (() => {
   const SLICE = 6;  // milliseconds; with what else a frame needs, well below its 16
   // Channels and places of an output that are computed at once: as many sums as a processor has registers for.
   const COLUMNS = 4, PLACES = 2;
-  const LETTERS = 1 << 18;  // of base64 that are decoded at once: a multiple of four
+  const LETTERS = 1 << 15;  // of base64, and numbers, that are decoded at once: a multiple of four
 
   // Reading what was exported (report/output/network.py)
 
@@ -23,21 +23,29 @@ const Network = (() => {
     return found;
   }
 
-  function half(bits) {  // IEEE 754's binary16, without its infinities: they are not exported
-    const exponent = bits >> 10 & 31, fraction = bits & 1023;
-    const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : fraction * 2 ** -24;
-    return bits & 0x8000 ? -size : size;
+  // IEEE 754's binary16, whose bits are moved to where binary32 has them: then the exponent lacks 112.
+  function* widened(halves) {
+    const bits = new Uint32Array(halves.length), found = new Float32Array(bits.buffer);
+    for (let start = 0; start < halves.length; start += LETTERS) {
+      const end = Math.min(start + LETTERS, halves.length);
+      for (let i = start; i < end; i++) {
+        bits[i] = (halves[i] & 0x8000) << 16 | (halves[i] & 0x7fff) << 13;
+        found[i] *= 2 ** 112;
+      }
+      yield;
+    }
+    return found;
   }
 
   function* numbers({ kind, data }) {
     const { buffer } = yield* bytes(data);
-    if (kind === "float16") return Float32Array.from(new Uint16Array(buffer), half);
+    if (kind === "float16") return yield* widened(new Uint16Array(buffer));
     return kind === "int8" ? new Int8Array(buffer) : new Float32Array(buffer);
   }
 
   // The weights of COLUMNS channels at a time, one after the other as a convolution meets them. Missing
   // channels are zeros.
-  function inColumns(kernel, channels) {
+  function* inColumns(kernel, channels) {
     const reach = kernel.length / channels, blocks = Math.ceil(channels / COLUMNS);
     const found = new Float64Array(blocks * reach * COLUMNS);
     for (let place = 0; place < reach; place++) {
@@ -45,6 +53,7 @@ const Network = (() => {
         const block = Math.floor(channel / COLUMNS);
         found[(block * reach + place) * COLUMNS + channel % COLUMNS] = kernel[place * channels + channel];
       }
+      if (place % 64 === 63) yield;
     }
     return found;
   }
@@ -59,7 +68,7 @@ const Network = (() => {
         read.bias = yield* numbers(step.bias);
         read.scale = step.kernel.scale && (yield* numbers({ kind: "float32", data: step.kernel.scale }));
       }
-      if (step.kind === "Conv2D") read.kernel = inColumns(read.kernel, step.shape[2]);
+      if (step.kind === "Conv2D") read.kernel = yield* inColumns(read.kernel, step.shape[2]);
       found.push(read);
       yield;
     }
