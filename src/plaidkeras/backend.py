@@ -339,6 +339,8 @@ def conv(x, kernel, strides=None, padding="valid", data_format=None, dilation_ra
 
 def _conv(x, kernel, strides, padding, data_format, dilation_rate, channelwise):
     data_format = data_format or K.image_data_format()
+    if data_format not in ("channels_last", "channels_first"):
+        raise ValueError(f"Invalid data_format: {data_format}")
     channels = x.shape.dims[-1 if data_format == "channels_last" else 1]
     if isinstance(channels, int) and channels != kernel.shape.dims[-2]:
         raise ValueError(f"a convolution of {channels} channels cannot have a kernel of the shape "
@@ -348,7 +350,8 @@ def _conv(x, kernel, strides, padding, data_format, dilation_rate, channelwise):
     if data_format == "channels_first":
         return _channels_last(x, lambda last: conv(last, kernel, strides, padding, "channels_last",
                                                     dilation_rate, channelwise))
-    if channelwise and all(isinstance(dim, int) for dim in x.shape.dims[1:]):
+    if (channelwise and padding in ("valid", "same")
+            and all(isinstance(dim, int) for dim in x.shape.dims[1:])):
         ones = (1,) * (x.shape.ndims - 2)
         return convolutions.DepthwiseConvolution.function(
             x, kernel, tuple(strides or ones), padding, tuple(dilation_rate or ones))
