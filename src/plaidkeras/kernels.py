@@ -168,10 +168,13 @@ def channel_sum_code(total: str, terms: str, like: Value) -> str:
     """Tile code that makes `total` (c,), the sum over all axes but the last of `terms`, such as
     "X" or "X * Y", of tensors (..., c) with the sizes that `channel_sizes(like)` names.
 
-    One axis at a time, the images last: the error grows with the number of terms.
+    One axis at a time, the images last: the error grows with the number of terms. Other
+    devices add up all at once.
     """
     axes, sizes = indices("a", like.shape.ndims - 1), indices("A", like.shape.ndims - 1)
     names, code = terms.split(" * "), ""
+    if not on_cpu():
+        return f"Terms = {terms}; {total}[c : C] = +(Terms[{listed(*axes, 'c')}]);"
     for last in reversed(range(1, len(axes))):
         read = " * ".join(f"{name}[{listed(*axes[:last + 1], 'z')}]" for name in names)
         names = [f"Sum{last}"]
@@ -324,8 +327,9 @@ def max_pool_input_gradient(x: Value, y: Value, dy: Value, window, strides, padd
     """
     # R is largest at the window's first place, so the largest R among the maxima is the first's.
     ranks = constant(np.arange(np.prod(window), 0, -1, dtype="float32").reshape(window))
-    # Each input has one window where these tile x, and nothing need be added up.
-    tiled = tuple(strides) == tuple(window) and all(
+    # Each input has one window where these tile x, and nothing need be added up; PlaidML's
+    # compilers for GPUs abort at such a choice.
+    tiled = on_cpu() and tuple(strides) == tuple(window) and all(
         dim == size * count for dim, size, count in zip(x.shape.dims[1:], window, y.shape.dims[1:-1]))
     gradient = kernel("MaxPoolInputGradient", _of_first_maxima(
         "G[N, {y}, C]", "O[n, {at}, z : N, {x}, C] = "
