@@ -39,10 +39,11 @@
     tools.forEach((tool) => tool.setAttribute("aria-pressed", (tool.dataset.tool === "eraser") === pad.erases));
     undo.disabled = !pad.canUndo;
     clear.disabled = isBlank;
-    // On blank paper the worked example stands. An image of the data is given as it is until it is changed.
+    // On blank paper the worked example stands, in pictures until something else was read. An image of the
+    // data is given as it is until it is changed.
     const pixels = image && !isDrawnOn ? image.pixels : Ink.prepared(pad.ink);
     const about = pixels ? image ? `${image.about}${isDrawnOn ? ", changed" : ""}` : "Your digit" : opening;
-    wanted = pixels || drawn ? { pixels: pixels || drawn.example, about, isExample: !pixels } : null;
+    wanted = pixels || layers ? { pixels: pixels || drawn.example, about, isExample: !pixels } : null;
     answer();
   }
 
