@@ -317,6 +317,7 @@ def test_a_validation_digit_is_given_as_it_is_until_it_is_changed(open_page, mad
         pick.click()
         row, label = pick.get_attribute("data-row"), pick.get_attribute("data-label")
         expect(page.locator(".subject")).to_have_text(f"Row {row} of the data, labelled {label}")
+        expect(page.locator(".state")).to_have_text(re.compile(r"^Read in \d+ ms, on this machine\.$"))
         with Image.open(io.BytesIO(Path(page.url[7:]).with_name("images").joinpath(
                 "draw", f"row-{row}.png").read_bytes())) as picture:
             np.testing.assert_array_equal(seen(page), np.asarray(picture)[..., 3])
