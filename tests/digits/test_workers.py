@@ -1,6 +1,5 @@
 """Several members at a time: on this machine, and on the workers of a Dask cluster."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -99,8 +98,8 @@ def test_each_of_several_members_gets_its_part_of_the_cores(tiny, data, tmp_path
 
 
 @pytest.mark.slow  # it is given ten seconds to answer
+@pytest.mark.needs("dask")
 def test_a_scheduler_that_is_not_there_is_one_message(tiny, data, tmp_path):
-    pytest.importorskip("distributed")
     with pytest.raises(TrainingError, match="--dask tcp://127.0.0.1:9: no scheduler answers there") as caught:
         tiny.train(tmp_path / "runs", FOLDS, data=data, dask="tcp://127.0.0.1:9")
     assert "\n" not in str(caught.value)
@@ -199,11 +198,6 @@ def begun(runs: Path) -> Path:
 
 # A Dask cluster
 
-needs_dask = pytest.mark.skipif(
-    not importlib.util.find_spec("distributed") and "dask" not in os.environ.get("REPORT_REQUIRE", ""),
-    reason="distributed is not installed (the extra dask)")
-
-
 @contextmanager
 def cluster(folder: Path, workers: int):
     """A scheduler and workers, each a process of its own on loopback; without nannies, so that a worker
@@ -234,7 +228,7 @@ def cluster(folder: Path, workers: int):
 
 
 @pytest.mark.slow
-@needs_dask
+@pytest.mark.needs("dask")
 def test_a_worker_that_is_killed_costs_nothing_but_time(in_turn, tiny, data, tmp_path):
     """Its member is resumed by the other worker; the same run comes out as one after another."""
     runs, told, ended = tmp_path / "runs", [], {}
@@ -261,7 +255,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(in_turn, tiny, data, tmp
 
 
 @pytest.mark.slow
-@needs_dask
+@pytest.mark.needs("dask")
 def test_a_member_that_fails_on_a_worker_is_one_message(tiny, data, tmp_path):
     with cluster(tmp_path, workers=1) as (address, _):
         with pytest.raises(TrainingError, match="opencl_nothing.7") as caught:
@@ -270,7 +264,7 @@ def test_a_member_that_fails_on_a_worker_is_one_message(tiny, data, tmp_path):
 
 
 @pytest.mark.slow
-@needs_dask
+@pytest.mark.needs("dask")
 def test_a_scheduler_that_is_lost_is_one_message_and_what_was_learned_is_kept(tiny, data, tmp_path):
     runs = tmp_path / "runs"
     with cluster(tmp_path, workers=1) as (address, [worker]):

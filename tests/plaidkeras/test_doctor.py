@@ -7,10 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-import requirements
+from test_opencl import OCLGRIND, oclgrind
 
 import plaidkeras
 from plaidkeras import device, doctor, opencl, processor
@@ -62,9 +61,9 @@ def test_a_setting_of_plaidml_that_hides_devices_is_found(monkeypatch, icds):
 
 
 @pytest.mark.slow
+@pytest.mark.needs("pocl")
 def test_pocl_is_refused_for_its_type(monkeypatch):
-    requirements.pocl()
-    found = found_here(monkeypatch, OCL_ICD_VENDORS=str(requirements.POCL.parent))
+    found = found_here(monkeypatch, OCL_ICD_VENDORS="/etc/OpenCL/vendors")
     (refusal,) = [each for each in found if "is an OpenCL device of type CPU" in each.text]
     assert refusal.state == NOTE and "--device llvm_cpu.0 computes on the same" in refusal.mend
 
@@ -73,10 +72,9 @@ SINGLE_THREADED = dict(OPENCL_BUILD_THREADS="1", OCLGRIND_NUM_THREADS="1")  # el
 
 
 @pytest.mark.slow
+@pytest.mark.needs("oclgrind")
 def test_oclgrind_matches_no_hardware_configuration(monkeypatch, icds):
-    requirements.oclgrind()
-    found = found_here(monkeypatch, OCL_ICD_VENDORS=icds(oclgrind=str(requirements.OCLGRIND)),
-                       **SINGLE_THREADED)
+    found = found_here(monkeypatch, OCL_ICD_VENDORS=icds(oclgrind=OCLGRIND), **SINGLE_THREADED)
     (refusal,) = [each for each in found if "matches no hardware configuration" in each.text]
     assert refusal.text.startswith("Oclgrind Simulator (Oclgrind) ")
     assert '"name_regex": "Oclgrind\\ Simulator"' in refusal.mend
@@ -84,17 +82,9 @@ def test_oclgrind_matches_no_hardware_configuration(monkeypatch, icds):
 
 
 @pytest.mark.slow
-def test_with_a_configuration_oclgrind_passes(monkeypatch, icds, tmp_path):
-    requirements.oclgrind()
-    from plaidml import settings
-    configuration = json.loads(Path(settings.experimental_config).read_text())
-    configuration["platform"]["hardware_configs"].append({
-        "description": "oclgrind", "sel": {"name_regex": ".*Oclgrind.*"},
-        "settings": {"threads": 16, "vec_size": 1, "mem_width": 64, "max_mem": 16384,
-                     "max_regs": 16384, "goal_groups": 1, "goal_flops_per_byte": 50}})
-    (tmp_path / "plaidml.json").write_text(json.dumps(configuration))
-    found = found_here(monkeypatch, OCL_ICD_VENDORS=icds(oclgrind=str(requirements.OCLGRIND)),
-                       PLAIDML_CONFIG_FILE=str(tmp_path / "plaidml.json"), **SINGLE_THREADED)
+@pytest.mark.needs("oclgrind")
+def test_with_a_configuration_oclgrind_passes(monkeypatch, tmp_path):
+    found = found_here(monkeypatch, **oclgrind(tmp_path))
     (simulator,) = [each for each in found if each.text.startswith(
         "opencl_oclgrind_oclgrind_simulator.0 (Oclgrind Oclgrind Simulator (OpenCL)): ")]
     assert simulator.usable and "self-test passed" in simulator.text

@@ -8,13 +8,13 @@ from keras import layers as kl
 from torch_reference import (close, convolved, depthwise_convolved, first, last, normalized, pooled,
                              tensor, torch, transposed_convolved)
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("error:plaidkeras has no gradient rule")]
+pytestmark = [pytest.mark.slow, pytest.mark.needs("torch"),
+              pytest.mark.filterwarnings("error:plaidkeras has no gradient rule")]
 
 
 def agrees(layer, reference, *shapes, phase=0):
     """Compare a layer on random inputs: its output, and all gradients of a weighted sum of it."""
     random = np.random.RandomState(3)
-    torch()
     inputs = [keras.Input(batch_shape=shape) for shape in shapes]
     output = layer(inputs[0] if len(inputs) == 1 else inputs)
     weights = getattr(layer, "trainable_weights", [])  # a plain function has none
@@ -347,7 +347,6 @@ def simple(x, w, u, b):
     return h
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["simple, backwards", "LSTM", "GRU", "both ways"])
 def test_recurrent_layer_agrees_with_pytorch(name):
     """The gates are sigmoids here: the default's hard sigmoid has kinks."""
@@ -365,7 +364,6 @@ def test_recurrent_layer_agrees_with_pytorch(name):
     agrees(layer, reference, (3, 4, 2))
 
 
-@pytest.mark.slow
 def test_masked_steps_leave_the_state_of_a_recurrent_layer():
     random = np.random.RandomState(0)
     array = random.standard_normal((3, 4, 2))

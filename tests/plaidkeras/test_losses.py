@@ -72,6 +72,7 @@ CASES = {
 
 
 @pytest.mark.slow
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("name", CASES)
 def test_loss_agrees_with_pytorch(name):
     reference, targets, predictions = CASES[name]
@@ -94,6 +95,7 @@ def test_every_loss_of_keras_is_tested():
     assert functions - {"get", "serialize", "deserialize"} == named
 
 
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("shape", [(7, 5), (3, 2, 5)], ids=str)
 @pytest.mark.parametrize("scale", [1, 300])
 def test_crossentropy_of_a_softmax_agrees_with_pytorch_however_sure_it_is(shape, scale):
@@ -158,22 +160,26 @@ def trained(model_loss, **given):
         close(weight, parameter - 0.5 * parameter.grad, "weight after a step")
 
 
+@pytest.mark.needs("torch")
 def test_weights_of_samples():
     weights = positive(7)
     trained(lambda rows: (rows * tensor(weights, False)).mean(), sample_weight=weights)
 
 
+@pytest.mark.needs("torch")
 def test_samples_of_no_weight_do_not_count():
     weights = np.array([1, 0, 0, 2, 0, 1, 0.0])
     trained(lambda rows: (rows * tensor(weights, False)).sum() / 3, sample_weight=weights)
 
 
+@pytest.mark.needs("torch")
 def test_weights_of_classes():
     weights = {0: 0.5, 1: 3.0, 2: 1.0}
     of_rows = np.array([weights[i] for i in Y.argmax(-1)])
     trained(lambda rows: (rows * tensor(of_rows, False)).mean(), class_weight=weights)
 
 
+@pytest.mark.needs("torch")
 def test_masked_steps_and_weights_of_steps():
     x, y, weights = normal(3, 4, 2), one_hot((3, 4), 3), positive(3, 4)
     x[1, 2:] = x[2, 0] = 0

@@ -14,7 +14,8 @@ from keras.layers import BatchNormalization, Conv2D, Dense
 from torch_reference import (as_exact_as_torch, close, convolved, depthwise_convolved, first, last, normalized, pooled,
                              tensor, torch, transposed_convolved)
 
-pytestmark = pytest.mark.filterwarnings("error:plaidkeras has no gradient rule")
+pytestmark = [pytest.mark.slow, pytest.mark.needs("torch"),
+              pytest.mark.filterwarnings("error:plaidkeras has no gradient rule")]
 
 STEPS, RATE, DRAWS = 5, 0.05, 5
 
@@ -82,7 +83,6 @@ class Reference:
 def agrees(model, function, targets, loss, theirs, tolerance=1e-4, constrain=None, **compiled):
     """Train `model` and its reference side by side. `targets` are shapes, or makers of arrays;
     `loss` is Keras', `theirs` a function of (targets, outputs)."""
-    torch()
     model.compile(keras.optimizers.SGD(RATE), loss, **compiled)
     start = model.get_weights()
     draws = [draw(np.random.RandomState(seed), model, start, len(targets[0])) for seed in range(DRAWS)]
@@ -143,7 +143,6 @@ def build(inputs, outputs):
     return keras.Model(inputs, outputs)
 
 
-@pytest.mark.slow
 def test_perceptron():
     model = keras.Sequential([
         Dense(12, activation="tanh", input_shape=(9,), name="a"),
@@ -168,16 +167,13 @@ def of_the_notebook(net, x):
     return x
 
 
-@pytest.mark.slow
 def test_network_of_the_notebook():
     np.random.seed(1)
     agrees(notebook_network.build(), of_the_notebook, [classes(8, 10)], "categorical_crossentropy",
            crossentropy, 2e-3)
 
 
-@pytest.mark.slow
 def test_gradients_are_exact_where_means_are_large_against_deviations():
-    torch()
     model = notebook_network.build()
     model.compile("sgd", "categorical_crossentropy")
     draws = []
@@ -189,7 +185,6 @@ def test_gradients_are_exact_where_means_are_large_against_deviations():
     are_gradients_exact(model, of_the_notebook, draws, [classes(16, 10)], crossentropy)
 
 
-@pytest.mark.slow
 def test_residual_network():
     x = kl.Input((6, 6, 4))
     y = kl.Activation("relu")(BatchNormalization(name="n1")(Conv2D(4, 3, padding="same",
@@ -209,7 +204,6 @@ def test_residual_network():
     agrees(build(x, y), reference, [classes(8, 3)], "categorical_crossentropy", crossentropy)
 
 
-@pytest.mark.slow
 def test_inception_network():
     x = kl.Input((6, 7, 3))
     pool = kl.MaxPooling2D(3, 1, "same")(x)
@@ -233,7 +227,6 @@ def test_inception_network():
     agrees(build(x, y), reference, [classes(3, 4)], "categorical_crossentropy", crossentropy)
 
 
-@pytest.mark.slow
 def test_depthwise_separable_network():
     x = kl.Input((8, 8, 3))
     y = kl.DepthwiseConv2D(3, strides=2, padding="same", depth_multiplier=2, name="depthwise")(x)
@@ -252,7 +245,6 @@ def test_depthwise_separable_network():
     agrees(build(x, y), reference, [classes(7, 3)], "categorical_crossentropy", crossentropy)
 
 
-@pytest.mark.slow
 def test_autoencoder():
     x = kl.Input((8, 8, 1))
     y = Conv2D(4, 3, strides=2, padding="same", activation="relu", name="down")(x)
@@ -275,7 +267,6 @@ def test_autoencoder():
     agrees(build(x, y), reference, [images], "binary_crossentropy", theirs)
 
 
-@pytest.mark.slow
 def test_shared_layers():
     a, b = kl.Input((6,)), kl.Input((6,))
     inner, again = Dense(5, activation="tanh", name="inner"), Dense(5, name="again")
@@ -291,7 +282,6 @@ def test_shared_layers():
     agrees(build([a, b], y), reference, [np.linspace(-1, 1, 7)[:, None]], "mse", squared)
 
 
-@pytest.mark.slow
 def test_two_outputs_with_weighted_losses():
     x = kl.Input((6,))
     y = Dense(7, activation="relu", name="trunk")(x)
@@ -310,7 +300,6 @@ def test_two_outputs_with_weighted_losses():
            ["categorical_crossentropy", "mae"], theirs, loss_weights=[0.3, 2.0])
 
 
-@pytest.mark.slow
 def test_regularizers_and_constraints():
     x = kl.Input((6,))
     y = Dense(5, activation="tanh", name="a", kernel_regularizer=regularizers.l2(0.02),
@@ -356,7 +345,6 @@ def test_regularizers_and_constraints():
            constrain=constrain)
 
 
-@pytest.mark.slow
 def test_one_dimensional_convolutions():
     x = kl.Input((12, 3))
     y = kl.Conv1D(4, 3, strides=2, padding="same", activation="relu", name="strided")(x)
@@ -375,7 +363,6 @@ def test_one_dimensional_convolutions():
     agrees(build(x, y), reference, [classes(7, 3)], "categorical_crossentropy", crossentropy)
 
 
-@pytest.mark.slow
 def test_recurrent_network():
     x = kl.Input((4, 3))
     y = kl.SimpleRNN(5, name="rnn")(x)

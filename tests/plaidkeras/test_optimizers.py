@@ -149,6 +149,7 @@ def test_another_batch_size_is_trained_on_as_well():
 
 
 # PyTorch adds Adam's and Adamax's epsilon elsewhere: too small to be seen at 1e-7.
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("name, theirs, given, translated", [
     ("SGD", "SGD", dict(momentum=0.9, nesterov=True), dict(momentum=0.9, nesterov=True)),
     ("RMSprop", "RMSprop", dict(rho=0.9), dict(alpha=0.9, eps=1e-7)),

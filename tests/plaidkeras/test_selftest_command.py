@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-import requirements
 from test_opencl import DEVICE, oclgrind
 
 from plaidkeras import __main__ as command
@@ -30,8 +29,8 @@ def test_a_device_that_computes_correctly_passes(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.needs("oclgrind")
 def test_a_simulated_gpu_passes(tmp_path):
-    requirements.oclgrind()
     result = plaidkeras("selftest", DEVICE, **oclgrind(tmp_path))
     assert result.returncode == 0, result.stdout + result.stderr
     assert f"{DEVICE}: self-test passed" in result.stdout

@@ -1,17 +1,10 @@
 """PyTorch as a reference: at float64, and at float32 as a peer."""
 
-import functools
-import importlib.util
-
 import numpy as np
-import requirements
 
 
-@functools.cache
 def torch():
-    """The module, for tests that need it."""
-    requirements.needed("torch", importlib.util.find_spec("torch") is not None,
-                        "pip install '.[torch]'")
+    """The module, for tests marked `needs("torch")`."""
     import torch
     return torch
 
