@@ -11,7 +11,7 @@ from digits.run import FIT, REFIT
 from report.errors import one_line
 from report.text.formats import duration, percent
 
-if TYPE_CHECKING:  # what reads data and draws is loaded by who does that
+if TYPE_CHECKING:  # what reads data and draws is imported where it is used
     from digits.training import MemberProgress
     from report.pages.study import Study
 

@@ -34,10 +34,12 @@ def compare(recipes, step, seeds, epochs, data, jobs, device, runs):
     from report.platforms import require_plaidml
     from report.terminal import Terminal
 
+    if step and recipes:
+        raise click.UsageError("--step is of the ladder, which names of recipes leave out")
     require_plaidml()
     changes = {"seeds": seeds, **({"epochs": epochs} if epochs else {})}
     compared = [(name, named(name).changed(changes)) for name in recipes] or ladder(changes)
-    if step and not recipes:
+    if step:
         compared = compared[step - 2:step]
     finished = []
     with Terminal() as terminal:
@@ -64,7 +66,7 @@ def table(finished: list) -> str:
             adds = f"{100 * (summary.mean - before.mean):+.2f}"
             paired = paired_with(summary.judged, before.judged)
             p_value = f"{paired.p_value:.2g}{', noise' if paired.is_noise else ''}" if paired else "other rows"
-        lines.append(f"| {title} | {percent(summary.mean)}{spread} | {adds} | {p_value} | {summary.epochs} | "
+        lines.append(f"| {title} | {percent(summary.mean)}{spread} | {adds} | {p_value} | {run.record.recipe.epochs} | "
                      f"{duration(summary.seconds / len(run.members))} | {summary.images_a_second:.0f} |")
         before = summary
     return "\n".join(lines)

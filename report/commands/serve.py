@@ -39,9 +39,10 @@ def serve(output, notes, config, runs, host, port):
         try:
             run = shown_run(output, runs)
         except ReportError:
-            print(f"The run of this site is not in {runs}/, so changes of its texts will not "
-                       "show. Say where it is with --runs.", flush=True)
+            print(f"The run of this site is not in {runs}/, so changes of its texts will not show. Say where "
+                  "it is with --runs.", flush=True)
             listening.serve_forever()
+            return
         with rendering_anew([TEMPLATES, ASSETS, notes, config or settings.DEFAULT],
                             lambda: render(run, output, notes, settings.load(config).report)):
             listening.serve_forever()

@@ -15,7 +15,7 @@ def card(study: Study, site_title: str, page_title: str) -> bytes:
     """A page's title and the run's accuracy on squared paper, beside misclassified digits."""
     promised, judged = study.promise.expected, study.evaluation
     chosen = judged.misclassified[:DIGITS]
-    wrong = [study.misclassified_image(row) for row in judged.rows[chosen]]
+    wrong = [study.images[row] for row in judged.rows[chosen].tolist()]
     labels = list(zip(judged.predicted[chosen].tolist(), judged.truth[chosen].tolist()))
     of_what = f"of {promised.count:,} unseen digits classified correctly{' (sample)' * study.sample}"
     digits = np.array(wrong or study.run.data.first_images[:DIGITS])

@@ -36,7 +36,7 @@ class DrawingCache:
                 return path.read_bytes()
         drawn = draw(*arguments)
         content = drawn.encode() if isinstance(drawn, str) else drawn
-        with suppress(OSError):  # kept or not, the drawing is made: what is lost is time in the next render
+        with suppress(OSError):  # the drawing is made; one that is not kept only costs time in the next render
             if path:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 partial = path.with_name(f"{path.name}.partial")

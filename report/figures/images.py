@@ -13,13 +13,8 @@ POSITIVE, NEGATIVE = (70, 116, 240), (224, 62, 58)
 GAP = 2
 
 
-def digit(pixels: np.ndarray) -> bytes:
-    """One image, uint8 (h, w), as ink of that strength."""
-    return digits(pixels[None])
-
-
 def digits(pixels: np.ndarray) -> bytes:
-    """Several images, uint8 (n, h, w), in one row."""
+    """Images, uint8 (n, h, w), in one row, as ink of that strength."""
     page = sheet(pixels, len(pixels))
     return _coloured(np.broadcast_to(INK, (*page.shape, 3)), page)
 

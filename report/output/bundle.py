@@ -4,13 +4,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from digits.files import read_bytes
+from digits.files import locked, read_bytes
 from report.errors import ReportError
 
 MARKER = "build.json"
@@ -40,8 +36,10 @@ class Bundle:
         hashes = {path: hashlib.sha256(self.files[path]).hexdigest() for path in sorted(self.files)}
         marker = json.dumps({"generator": "plaidml-report", "made_from": made_from or {}, "files": hashes},
                             indent=1).encode() + b"\n"
-        with _only_writer(output):
-            partial, previous = _beside(output, "partial"), _beside(output, "previous")
+        lock = beside(output, "lock")
+        with locked(output, lock, ReportError, "another build is writing this site; wait for its end, or choose "
+                    "another folder with --output.", "--output"):
+            partial, previous = beside(output, "partial"), beside(output, "previous")
             for folder in (partial, previous):
                 shutil.rmtree(folder, ignore_errors=True)
             try:
@@ -56,11 +54,12 @@ class Bundle:
                 put_back(output)
                 for folder in (partial, previous):
                     shutil.rmtree(folder, ignore_errors=True)
+                lock.unlink(missing_ok=True)
 
 
 def put_back(output: Path) -> None:
     """Undoes the first of two renames where the second did not happen: a build was stopped there."""
-    previous = _beside(output.resolve(), "previous")
+    previous = beside(output.resolve(), "previous")
     if previous.exists() and not output.exists():
         previous.rename(output)
 
@@ -94,27 +93,7 @@ def files_of_earlier_build(output: Path) -> set[str]:
                           "is left alone. Choose another folder with --output.") from None
 
 
-@contextmanager
-def _only_writer(output: Path) -> Iterator[None]:
-    """Holds the lock of a site, which the system takes back however a process ends."""
-    lock = _beside(output, "lock")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        lock.touch()  # the lock takes a file that it cannot make for one that another build holds
-        with FileLock(lock, timeout=0):
-            try:
-                yield
-            finally:
-                lock.unlink(missing_ok=True)
-    except Timeout:
-        raise ReportError(f"{output}: another build is writing this site; wait for its end, or choose "
-                          "another folder with --output.") from None
-    except OSError as error:
-        raise ReportError(f"{output}: cannot be written ({error.strerror or error}); free some space "
-                          "there, or choose another folder with --output.") from None
-
-
-def _beside(output: Path, what: str) -> Path:
+def beside(output: Path, what: str) -> Path:
     return output.parent / f".{output.name}.{what}"  # of / too, which has no name
 
 

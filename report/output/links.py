@@ -36,7 +36,7 @@ class Reference:
         return None
 
 
-class Markup(HTMLParser):
+class Addresses(HTMLParser):
     """The addresses in a page or a part of one, and the places in it that an address may name."""
 
     def __init__(self, text: str):
@@ -60,7 +60,7 @@ class Markup(HTMLParser):
 def refuse_dead_links(files: dict[str, bytes], base_url: str) -> None:
     """Raises ReportError with the first address in a page of these files that leads to nothing, or
     asks another server for something."""
-    pages = {name: Markup(content.decode()) for name, content in files.items() if name.endswith(".html")}
+    pages = {name: Addresses(content.decode()) for name, content in files.items() if name.endswith(".html")}
     top = base_url.rstrip("/") + "/"
     for name, page in pages.items():
         for reference in page.references:
@@ -72,7 +72,7 @@ def refuse_dead_links(files: dict[str, bytes], base_url: str) -> None:
                 raise ReportError(f"{name}: {fault}.")
 
 
-def _dead(page: str, reference: Reference, files: dict[str, bytes], pages: dict[str, Markup]) -> str | None:
+def _dead(page: str, reference: Reference, files: dict[str, bytes], pages: dict[str, Addresses]) -> str | None:
     if reference.leads_out:
         return None
     address, parts = reference.address, urlsplit(reference.address)

@@ -66,7 +66,7 @@ def steps(member: Member) -> list[Step]:
         weights = {name.partition("/")[2]: values for name, values in member.weights.items()
                    if name.partition("/")[0] == layer.name}
         try:
-            with np.errstate(all="ignore"):  # a stranger's numbers may lead to others that are none
+            with np.errstate(all="ignore"):  # a stranger's weights may give NaN
                 step = _STEPS[layer.kind](layer, shape, weights, member.architecture.get(layer.name, {}), small)
         except KeyError as missing:
             raise NotComputed(f"its layer {layer.name} has no {missing} in this run") from None

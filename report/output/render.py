@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from digits.run import Run
 from report.figures import cards
 from report.output import sources
-from report.output.bundle import Bundle
+from report.output.bundle import Bundle, beside
 from report.output.links import refuse_dead_links
 from report.pages import NOT_FOUND, pages_of
 from report.pages.study import Study
@@ -24,7 +24,7 @@ def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -
     run.read()
     # Beside the site and nowhere near the run: that may come from a stranger, and a drawing goes
     # into a page as it is.
-    studied = Study(run, output.resolve().with_name(f".{output.resolve().name}.drawings"))
+    studied = Study(run, beside(output.resolve(), "drawings"))
     bundle = Bundle()
     for path in filter(Path.is_file, ASSETS.rglob("*")):
         bundle.add(path.relative_to(ASSETS).as_posix(), path.read_bytes())

@@ -15,7 +15,7 @@ from digits import ExpectedError
 from report.errors import ReportError, message
 from report.output.bundle import read_marker
 
-# Only what is served carries these. The files themselves ask nobody for anything.
+# Only what is served carries these. The files themselves make no requests.
 SCRIPT = "/_reload.js"
 _RELOAD = b"""let shown;
 setInterval(async function look() {

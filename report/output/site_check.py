@@ -22,8 +22,8 @@ def shown_run(site: Path, runs: Path) -> Run:
     for run in reversed(finished_runs(runs)):
         if run.record.fingerprint == fingerprint:
             return run
-    raise ReportError(f"{site}: its run is not in {runs}/, so it cannot be checked against it. Build "
-                      "the site again with: python -m report build")
+    raise ReportError(f"{site}: its run is not in {runs}/, so the site cannot be checked against it. "
+                      "Build the site again with: python -m report build")
 
 
 def faults(site: Path, run: Run) -> Iterator[str]:

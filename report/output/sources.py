@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-import digits.evaluation
 import report
+from digits import comparison, evaluation, recipe, recipes
 from report.paths import ASSETS, TEMPLATES
 from report.settings import SiteSettings
 
@@ -18,8 +18,8 @@ def fingerprints(notes: Path, settings: SiteSettings) -> dict[str, str]:
 
 def fingerprint() -> str:
     """Of the code that renders and evaluates, the templates and the assets."""
-    code = Path(report.__file__).parent.rglob("*.py")
-    files = [*code, *TEMPLATES.rglob("*"), *ASSETS.rglob("*"), Path(digits.evaluation.__file__)]
+    learned = (Path(module.__file__) for module in (comparison, evaluation, recipe, recipes))
+    files = [*Path(report.__file__).parent.rglob("*.py"), *learned, *TEMPLATES.rglob("*"), *ASSETS.rglob("*")]
     return _of(path for path in files if path.is_file())
 
 

@@ -11,7 +11,7 @@ from report.pages.study import Study
 
 
 @dataclass(frozen=True)
-class Plan:
+class Page:
     """A page; its template and its note carry its key."""
 
     name: str
@@ -33,46 +33,46 @@ class Plan:
         return f"images/cards/{self.key}.png"
 
 
-PAGES: tuple[Plan, ...] = (
-    Plan("Overview", "How well does it read?",
+PAGES: tuple[Page, ...] = (
+    Page("Overview", "How well does it read?",
          "Accuracy on digits that the network had not learned from, how it was trained, and what to do next.",
          overview),
-    Plan("Data", "What it learned from",
+    Page("Data", "What it learned from",
          "The tables of the competition, the digits in them, class balance, duplicates and leaks.", data),
-    Plan("Augmentation", "The same, written again",
+    Page("Augmentation", "The same, written again",
          "Digits of the data beside variations of them: turned, stretched, moved and bent a little.",
          augmentation),
-    Plan("Model", "The network",
+    Page("Model", "The network",
          "The layers of the network with their shapes, parameters and cost, and a picture of them.", model),
-    Plan("Training", "How it learned",
+    Page("Training", "How it learned",
          "Learning curves: loss and accuracy of every epoch, the device and the time that it took.", training),
-    Plan("Results", "What it gets right",
+    Page("Results", "What it gets right",
          "The confusion matrix, precision and recall of every digit, and calibration.", results),
-    Plan("Misclassified", "What it gets wrong",
+    Page("Misclassified", "What it gets wrong",
          "Every misclassified validation digit, with its true and predicted label and all probabilities.",
          misclassified),
-    Plan("Quiz", "Beat the network",
+    Page("Quiz", "Beat the network",
          "Misclassified digits among others, their labels hidden: read them, and compare your score with the "
          "network’s.", quiz),
-    Plan("Labels", "What to look at again",
+    Page("Labels", "What to look at again",
          "Labels that are likely wrong, digits unlike all others, and near-duplicates.", labels),
-    Plan("Handwriting", "Where it is weak",
+    Page("Handwriting", "Where it is weak",
          "Accuracy by the thickness, slant, size and centring of the digits, with examples.", handwriting),
-    Plan("Activations", "What the layers see",
+    Page("Activations", "What the layers see",
          "The activations of every layer of the network for a few digits.", activations),
-    Plan("Draw", "Draw a digit",
+    Page("Draw", "Draw a digit",
          "Write a digit, and the network reads it as you draw, with the activations of every layer.", draw),
-    Plan("Submission", "The submission",
+    Page("Submission", "The submission",
          "The file for Kaggle, checked, with its expected score, size and checksum.", submission),
-    Plan("Reproduce", "How to make it again",
+    Page("Reproduce", "How to make it again",
          "The recipe as it was run, versions, seeds, fingerprints, commands and times.", reproduce),
-    Plan("Runs", "One run among others",
+    Page("Runs", "One run among others",
          "The finished runs beside one another: their recipes, learning curves and accuracies.", runs),
 )
-NOT_FOUND = Plan("Not found", "There is no such page",
+NOT_FOUND = Page("Not found", "There is no such page",
                  "This address leads nowhere; the pages of the report are listed here.", not_found)
 
 
-def pages_of(study: Study) -> list[Plan]:
+def pages_of(study: Study) -> list[Page]:
     """The pages that this run's site has: one run alone has none to be compared with."""
-    return [plan for plan in PAGES if plan.module is not runs or len(study.siblings) > 1]
+    return [page for page in PAGES if page.module is not runs or len(study.siblings) > 1]

@@ -56,13 +56,13 @@ def context(study: Study, bundle: Bundle) -> Context:
 
 def _filters(study: Study, bundle: Bundle) -> Picture | None:
     """The first layer's filters, where they can be seen: on one channel, the image itself."""
-    layer = study.layers[0].name
-    kernel = study.first.weights.get(f"{layer}/kernel")
-    if kernel is None or kernel.ndim != 4 or kernel.shape[2] != 1 or max(kernel.shape) > MAX_FILTERS:
+    layer = study.layers[0]
+    kernel = study.first.weights.get(f"{layer.name}/kernel")
+    if kernel is None or kernel.shape[:-1] != (*(layer.kernel_size or ()), 1) or max(kernel.shape) > MAX_FILTERS:
         return None
     filters = np.moveaxis(kernel[:, :, 0], -1, 0)
-    return drawing(bundle, f"{FOLDER}/{layer}-filters.png", study.drawings.png(images.weights, filters, COLUMNS),
-                   f"The {len(filters)} filters of {layer}, {formats.shape(filters.shape[1:])} each")
+    return drawing(bundle, f"{FOLDER}/{layer.name}-filters.png", study.drawings.png(images.weights, filters, COLUMNS),
+                   f"The {len(filters)} filters of {layer.name}, {formats.shape(filters.shape[1:])} each")
 
 
 def watched(study: Study, index: int, bundle: Bundle) -> Watched:

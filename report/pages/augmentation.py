@@ -32,5 +32,4 @@ def context(study: Study, bundle: Bundle) -> Context:
                 f"The originals: {of_labels}"),
         picture(bundle, f"{FOLDER}/augmented.png", images.sheet(stored.augmented, COLUMNS),
                 f"Their variations, each in its place: {of_labels}"),
-        [variations(row, varied) for row, varied in zip(stored.varied_rows.tolist(), stored.variations)
-         if row < len(labels)])
+        [variations(row, varied) for row, varied in zip(stored.varied_rows.tolist(), stored.variations)])

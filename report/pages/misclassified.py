@@ -6,7 +6,7 @@ import numpy as np
 
 from report.figures import images
 from report.output.bundle import Bundle
-from report.pages.shared import MisclassifiedDigit, Picture, drawing, misclassified_digits
+from report.pages.shared import JudgedDigit, Picture, drawing, misclassified_digits
 from report.pages.study import Study
 from report.text import formats
 
@@ -32,9 +32,9 @@ class Context:
     """`groups` has the digits of each confusion, by their true and their predicted label; `explained` an
     explanation by row of the most confident ones."""
 
-    large: list[MisclassifiedDigit]
-    small: list[MisclassifiedDigit]
-    groups: dict[tuple[int, int], list[MisclassifiedDigit]]
+    large: list[JudgedDigit]
+    small: list[JudgedDigit]
+    groups: dict[tuple[int, int], list[JudgedDigit]]
     explained: dict[int, Explanation]
 
 
@@ -47,7 +47,7 @@ def context(study: Study, bundle: Bundle) -> Context:
     return Context(shown[:LARGE], shown[LARGE:], groups, explained)
 
 
-def _explanation(study: Study, bundle: Bundle, digit: MisclassifiedDigit) -> Explanation | None:
+def _explanation(study: Study, bundle: Bundle, digit: JudgedDigit) -> Explanation | None:
     found = study.explanation(digit.row)
     if not found:
         return None
@@ -58,8 +58,8 @@ def _explanation(study: Study, bundle: Bundle, digit: MisclassifiedDigit) -> Exp
         bundle, f"images/misclassified/row-{digit.row}-nearest.png", images.digits(stored.neighbour_images[place]),
         "Its nearest training digits: " + ", ".join(f"a {label} (row {row})" for label, row in zip(labels, rows)))
     change = covered[:, :1, :1] - covered  # in the corner the cover lies on paper alone
-    pixels = study.misclassified_image(digit.row)
-    large = np.kron(change, np.ones((1, pixels.shape[0] // change.shape[1], pixels.shape[1] // change.shape[2])))
+    pixels = study.images[digit.row]
+    large = np.kron(change, np.ones((1, 2, 2)))
     support = drawing(
         bundle, f"images/misclassified/row-{digit.row}-support.png",
         images.support(pixels, large / np.abs(large).max(axis=(1, 2), keepdims=True).clip(LEAST_CHANGE)),

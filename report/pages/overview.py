@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from report.output.bundle import Bundle
-from report.pages.shared import Download, MisclassifiedDigit, misclassified_digits, submission_download
+from report.pages.shared import Download, JudgedDigit, misclassified_digits, submission_download
 from report.pages.study import Study
 from report.text import formats
 
@@ -14,7 +14,7 @@ SHOWN = 12
 class Context:
     """`about` says in the words of schema.org, as JSON-LD, what the site is about."""
 
-    most_confident: list[MisclassifiedDigit]
+    most_confident: list[JudgedDigit]
     submission: Download
     about: dict
 

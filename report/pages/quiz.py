@@ -6,21 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from report.output.bundle import Bundle
-from report.pages.shared import Picture, picture
+from report.pages.shared import JudgedDigit, judged_digit
 from report.pages.study import Study
 
 HALF = 10  # of a round
-
-
-@dataclass(frozen=True)
-class Question:
-    """A judged digit, whose picture does not say what it is."""
-
-    row: int
-    true: int
-    predicted: int
-    confidence: float
-    picture: Picture
 
 
 @dataclass(frozen=True)
@@ -28,7 +17,7 @@ class Context:
     """A round: `wrong` misclassified digits, and as many of the `held` that were read right and whose images
     are in the run, as far as there are so many."""
 
-    questions: list[Question]
+    questions: list[JudgedDigit]
     wrong: int
     held: int
 
@@ -42,11 +31,5 @@ def context(study: Study, bundle: Bundle) -> Context:
     held = np.flatnonzero((judged.predicted == judged.truth) & np.isin(judged.rows, list(study.images)))
     right = held[np.argsort(judged.confidence[held], kind="stable")[:count]]
     places = sorted([*wrong, *right], key=lambda place: hashlib.sha256(b"%d" % judged.rows[place]).digest())
-    return Context([_question(study, bundle, place) for place in places], count, len(held))
-
-
-def _question(study: Study, bundle: Bundle, place: int) -> Question:
-    judged = study.evaluation
-    row, true, predicted = (int(array[place]) for array in (judged.rows, judged.truth, judged.predicted))
-    return Question(row, true, predicted, float(judged.confidence[place]), picture(
-        bundle, f"images/quiz/row-{row}.png", study.images[row], "A handwritten digit, to be read"))
+    return Context([judged_digit(study, bundle, place, "images/quiz", "A handwritten digit, to be read")
+                    for place in places], count, len(held))

@@ -12,7 +12,6 @@ from report.output.bundle import Bundle
 from report.pages.shared import Download, download
 from report.pages.study import Study
 
-
 NOT_PINNED = "python", "commit", "plaidml-report"
 CONSTRAINT = re.compile(r"\w[\w.-]*==\d[\w.+]*\n", re.ASCII)
 
@@ -28,8 +27,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Context:
-    """`constraints` has the versions of the run for pip to install; `named` is the recipe of that name, `toml` empty where it was run as it is. `settings` are the numbers
-    of both by their names: as they were run, and as they are in that recipe."""
+    """`constraints` has the versions of the run for pip to install; `named` is the recipe of that name,
+    `toml` what was changed of it, empty where nothing was. `settings` are the numbers of both by their
+    names: as they were run, and as they are in that recipe."""
 
     constraints: Download
     named: Recipe
@@ -45,7 +45,7 @@ def context(study: Study, bundle: Bundle) -> Context:
     settings = {name: (run[name], usual[name]) for name in run}
     constraints = download(bundle, "constraints.txt", _pinned(study.record.versions).encode(),
                            "the versions of this run")
-    return Context(constraints, named, _toml(_differences(study.recipe, named)), settings,
+    return Context(constraints, named, _toml(run, usual), settings,
                    sum(value != other for value, other in settings.values()),
                    [_place(study, device) for device in study.devices])
 
@@ -71,22 +71,12 @@ def _flat(table: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
             yield f"{prefix}{key}", value
 
 
-def _differences(recipe: Recipe, named: Recipe) -> dict:
+def _toml(run: dict[str, object], usual: dict[str, object]) -> str:
     """What report.toml must say for the named recipe to be this one. The time budget has planned the
     epochs and is not planned with again."""
-    changes = _other_values(recipe.model_dump(exclude={"name", "time_budget", "epoch_seconds"}), named.model_dump())
-    if "epochs" in changes and named.refit.epochs:  # else the refit would keep its proportion to the fit
-        changes["refit"] = {"epochs": recipe.refit.epochs, **changes.get("refit", {})}
-    return changes
-
-
-def _other_values(table: dict, usual: dict) -> dict:
-    return {key: _other_values(value, usual[key]) if isinstance(value, dict) else value
-            for key, value in table.items() if value != usual[key]}
-
-
-def _toml(changes: dict) -> str:
-    tables = {"recipe": {key: value for key, value in changes.items() if not isinstance(value, dict)},
-              **{f"recipe.{key}": value for key, value in changes.items() if isinstance(value, dict)}}
-    return "\n\n".join("\n".join([f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())])
-                       for name, table in tables.items() if table)
+    changes = {name: value for name, value in run.items()
+               if value != usual[name] and name not in ("time_budget", "epoch_seconds")}
+    if "epochs" in changes and usual["refit.epochs"]:  # else the refit would keep its proportion to the fit
+        changes["refit.epochs"] = run["refit.epochs"]
+    return "\n".join(["[recipe]", *(f"{name} = {json.dumps(value)}" for name, value in changes.items())]
+                     if changes else [])

@@ -130,8 +130,7 @@ def _start(judged: Evaluation) -> float:
 def _embedding(study: Study) -> Embedding | None:
     """The embedding of the first network, in units of its drawing."""
     judged, predictions = study.evaluation, study.first.predictions
-    known = np.isin(predictions.tsne_rows, judged.rows)  # all of them, but in a stranger's run
-    rows, points = predictions.tsne_rows[known], predictions.tsne_embedding[known]
+    rows, points = predictions.tsne_rows, predictions.tsne_embedding
     if not len(rows):
         return None
     places = np.searchsorted(judged.rows, rows)

@@ -35,9 +35,8 @@ class Digit:
 
 
 @dataclass(frozen=True)
-class MisclassifiedDigit:
-    """A judged digit whose predicted label is not its true one. `votes` is empty where its networks do
-    not disagree."""
+class JudgedDigit:
+    """A digit with what it was predicted to be. `votes` is empty where its networks do not disagree."""
 
     row: int
     true: int
@@ -74,26 +73,29 @@ def drawing(bundle: Bundle, path: str, png: bytes, alt: str) -> Picture:
 
 def picture(bundle: Bundle, path: str, pixels: np.ndarray, alt: str) -> Picture:
     """An ink drawing of `pixels`, uint8 (h, w)."""
-    return drawing(bundle, path, images.digit(pixels), alt)
+    return drawing(bundle, path, images.digits(pixels[None]), alt)
 
 
 def digit(bundle: Bundle, path: str, row: int, label: int, pixels: np.ndarray) -> Digit:
     return Digit(int(row), int(label), picture(bundle, path, pixels, f"Row {row}: a handwritten {label}"))
 
 
-def misclassified_digits(study: Study, bundle: Bundle, most: int | None = None) -> list[MisclassifiedDigit]:
+def misclassified_digits(study: Study, bundle: Bundle, most: int | None = None) -> list[JudgedDigit]:
     """The misclassified digits, or `most` of them, the most confident first."""
-    judged, found = study.evaluation, []
-    for place in judged.misclassified[:most]:
-        row, true, predicted = (int(array[place]) for array in (judged.rows, judged.truth, judged.predicted))
-        confidence = float(judged.confidence[place])
-        shown = picture(bundle, f"images/misclassified/row-{row}.png", study.misclassified_image(row),
-                        f"Row {row}: a handwritten {true}, predicted to be {predicted} with a probability of "
-                        f"{formats.percent(confidence, 1)}")
-        found.append(MisclassifiedDigit(
-            row, true, predicted, confidence, shown, judged.probabilities[place].tolist(),
-            votes(study.disputed[row]) if row in study.disputed else ""))
-    return found
+    return [judged_digit(study, bundle, place) for place in study.evaluation.misclassified[:most]]
+
+
+def judged_digit(study: Study, bundle: Bundle, place: int, folder: str = "images/misclassified",
+                 alt: str = "") -> JudgedDigit:
+    """The digit at a place of the evaluation; `alt` where its picture shall not say what it is."""
+    judged = study.evaluation
+    row, true, predicted = (int(array[place]) for array in (judged.rows, judged.truth, judged.predicted))
+    confidence = float(judged.confidence[place])
+    shown = picture(bundle, f"{folder}/row-{row}.png", study.images[row], alt or (
+        f"Row {row}: a handwritten {true}, predicted to be {predicted} with a probability of "
+        f"{formats.percent(confidence, 1)}"))
+    return JudgedDigit(row, true, predicted, confidence, shown, judged.probabilities[place].tolist(),
+                       votes(study.disputed[row]) if row in study.disputed else "")
 
 
 def votes(counts: np.ndarray) -> str:

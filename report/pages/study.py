@@ -18,15 +18,19 @@ class Study:
     def __init__(self, run: Run, drawings_folder: Path | None = None):
         """drawings_folder: where drawings are kept; without one each is drawn anew. Raises RunError."""
         self.run, self.record, self.data, self.recipe = run, run.record, run.record.data, run.record.recipe
-        self.members, self.first, self.layers = run.members, run.members[0], run.layers
+        self.members, self.first, self.layers = run.members, run.members[0], run.members[0].layers
         self.sample = self.data.source == "sample"
         self.evaluation = evaluate(run)
         self.promise = promise(run, self.evaluation)
         self.drawings = DrawingCache(drawings_folder)
-        if not np.array_equal(run.misclassified.rows,
-                              self.evaluation.rows[np.sort(self.evaluation.misclassified)]):
-            raise RunError(f"{run.folder / 'misclassified.npz'}: damaged (its rows are not those that the "
-                           "predictions misclassify); delete the run and train again")
+        misclassified = self.evaluation.rows[np.sort(self.evaluation.misclassified)]
+        for file, fits, rows in (
+                ("misclassified", np.array_equal(run.misclassified.rows, misclassified), "misclassified"),
+                ("label_issues", np.isin(run.label_issues.suspected_rows, misclassified).all(), "misclassified"),
+                ("handwriting", np.array_equal(run.handwriting.rows, self.evaluation.rows), "judged")):
+            if not fits:
+                raise RunError(f"{run.folder / file}.npz: damaged (its rows are not those that are {rows}); "
+                               "delete the run and train again")
 
     @cached_property
     def siblings(self) -> list[Run]:
@@ -52,7 +56,8 @@ class Study:
 
     @property
     def best_epoch(self) -> Epoch:
-        return best_epoch(self.mean_epochs(FIT))
+        """Of the fit the one with the lowest validation loss."""
+        return min(self.mean_epochs(FIT), key=lambda epoch: epoch.val_loss)
 
     @property
     def largest(self) -> Layer:
@@ -84,7 +89,8 @@ class Study:
 
     @cached_property
     def images(self) -> dict[int, np.ndarray]:
-        """The training images that the run holds, uint8 (28, 28), by their row: a few of them all."""
+        """The training images that the run holds, uint8 (28, 28), by their row: all that were misclassified, and a
+        few others."""
         data, wrong = self.run.data, self.run.misclassified
         written, labels = self.run.handwriting, self.run.label_issues
         held = dict(enumerate(data.first_images))
@@ -94,14 +100,6 @@ class Study:
         held |= zip(written.extreme_rows.ravel().tolist(), written.extreme_images.reshape(-1, 28, 28))
         held |= zip(labels.untypical_rows.tolist(), labels.untypical_images)
         return held
-
-    def misclassified_image(self, row: int) -> np.ndarray:
-        return self.run.misclassified.images[np.searchsorted(self.run.misclassified.rows, row)]
-
-
-def best_epoch(epochs: Sequence[Epoch]) -> Epoch:
-    """The one with the lowest validation loss."""
-    return min(epochs, key=lambda epoch: epoch.val_loss)
 
 
 def _mean(epochs: Sequence[Epoch]) -> Epoch:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from digits.evaluation import Evaluation, evaluate_member
+from digits.evaluation import Evaluation, evaluate
 from digits.run import FIT, REFIT, Epoch, Member
 from report.figures import charts
 from report.output.bundle import Bundle
 from report.pages.shared import Download, downloads
-from report.pages.study import Study, best_epoch
+from report.pages.study import Study
 from report.text import formats
 
 
@@ -19,7 +19,7 @@ class Stage:
     networks. `seconds` is for all networks together, `images_a_second` for one. Of each network: how many
     `rows` it learned from, on how many it was validated, and how many of these it had `seen` before."""
 
-    anchor: str
+    name: str
     epochs: list[Epoch]
     best: Epoch
     seconds: float
@@ -46,7 +46,7 @@ def context(study: Study, bundle: Bundle) -> Context:
     lines = [(member.record.name, epoch) for member in members for epoch in member.history]
     return Context(
         [_stage(study, stage) for stage in (FIT, REFIT) if study.mean_epochs(stage)],
-        [(member, evaluate_member(study.run, member)) for member in members if len(members) > 1],
+        [(member, evaluate(study.run, [member])) for member in members if len(members) > 1],
         downloads(bundle, "history", "every epoch of every network", {
             "network": [name for name, _ in lines],
             **{field: [getattr(epoch, field) for _, epoch in lines] for field in Epoch.model_fields}}))
@@ -54,7 +54,8 @@ def context(study: Study, bundle: Bundle) -> Context:
 
 def _stage(study: Study, stage: str) -> Stage:
     epochs, draw = study.mean_epochs(stage), study.drawings.svg
-    best, last, rates = best_epoch(epochs), epochs[-1], [epoch.learning_rate for epoch in epochs]
+    best, last = min(epochs, key=lambda epoch: epoch.val_loss), epochs[-1]
+    rates = [epoch.learning_rate for epoch in epochs]
     of_members = [found for member in study.members if (found := member.epochs(stage))]
     parts = [member.rows for member in study.members]
     rows = [len(part.training if stage == FIT else part.refit_training) for part in parts]

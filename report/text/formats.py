@@ -45,13 +45,13 @@ def plural(count, noun: str, many: str = "") -> str:
 
 def date(iso: str) -> str:
     """"2025-03-01T12:30:00+00:00" -> "1 March 2025"."""
-    day = datetime.fromisoformat(iso.replace("Z", "+00:00"))
+    day = datetime.fromisoformat(iso)
     return f"{day.day} {day:%B %Y}"
 
 
 def moment(iso: str) -> str:
     """"2025-03-01T12:30:00+00:00" -> "1 March 2025, 12:30 UTC"."""
-    return f"{date(iso)}, {iso[11:16]} UTC"
+    return f"{date(iso)}, {datetime.fromisoformat(iso):%H:%M} UTC"
 
 
 def shape(sizes) -> str:

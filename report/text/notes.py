@@ -50,7 +50,7 @@ def render(name: str, facts: dict[str, str], folder: Path) -> Markup:
     except RecursionError:
         raise ReportError(f"{path}: lists or quotes in it are nested too deep.") from None
     html = html.translate({2: None, 3: None})  # Markdown's own marks, left in what it cannot read
-    for reference in links.Markup(html).references:
+    for reference in links.Addresses(html).references:
         if reference.fault:
             raise ReportError(f"{path}: {reference.fault}.")
     return Markup(html)

@@ -6,7 +6,7 @@
         probabilities: np.ndarray = array("n", 10, kind="f", high=1)
 
 A name among the sizes stands for a number that is given, or that the first array with that name
-has. npz without pickle: nothing in a file is ever executed.
+has; only the first size may be 0. npz without pickle: nothing in a file is ever executed.
 """
 
 import math
@@ -85,7 +85,7 @@ def check(name: str, found: np.ndarray, spec: Spec, sizes: dict[str, int]) -> No
                 sizes.setdefault(wanted, size)
     shape = tuple(sizes.get(size, size) for size in spec.shape)
     kinds = {"i": "iu", "u1": "u", "f": "f"}[spec.kind]
-    if found.shape != shape or found.dtype.kind not in kinds or found.itemsize > 8 \
+    if found.shape != shape or 0 in shape[1:] or found.dtype.kind not in kinds or found.itemsize > 8 \
             or spec.kind == "u1" and found.itemsize > 1:
         raise ValueError(f"{name} is {found.dtype} {found.shape}, expected {spec.kind} {shape}")
     high = sizes[spec.high] - 1 if isinstance(spec.high, str) else spec.high

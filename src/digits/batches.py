@@ -17,23 +17,18 @@ class TrainingBatches(Sequence):
     """The batches of an epoch, shuffled and augmented anew in each.
 
     All that is random follows from (seed, stage, epoch, batch), so that a training that goes on
-    after an interruption sees the same batches as one that was never interrupted. `epoch` counts
-    from 0 and is set by whoever trains.
+    after an interruption sees the same batches as one that was never interrupted.
     """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, batch_size: int,
                  seed: tuple[int, ...], augmentation: Augmentation):
         self.images, self.labels, self.rows = images, labels, rows  # uint8 (n, 28, 28), (n,), int
         self.batch_size, self.seed, self.augmentation = batch_size, seed, augmentation
-        self.epoch = 0
+        self.begin(0)
 
-    @property
-    def epoch(self) -> int:
-        return self._epoch
-
-    @epoch.setter
-    def epoch(self, epoch: int) -> None:
-        self._epoch = epoch
+    def begin(self, epoch: int) -> None:
+        """Makes these the batches of an epoch, counted from 0."""
+        self.epoch = epoch
         shuffled = np.random.default_rng((*self.seed, epoch)).permutation(self.rows)
         self._rows_of_batches = filled_batches(shuffled, self.batch_size)
 

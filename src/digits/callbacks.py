@@ -10,6 +10,7 @@ import numpy as np
 from keras.callbacks import Callback
 
 from digits.batches import TrainingBatches
+from digits.evaluation import Evaluation
 from digits.member import TrainingFault
 from digits.progress import Progress, ProgressWriter
 from digits.recipe import Schedule
@@ -68,15 +69,12 @@ class ProgressOfBatches(Callback):
             stage="compile", epoch=1, epochs=self.planned(), batch=0, batches=self.batches))
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.epoch, self.epochs, self.sums = epoch + 1, self.planned(), np.zeros(2)
+        self.epoch, self.epochs = epoch + 1, self.planned()
 
     def on_batch_end(self, batch, logs=None):
-        self.sums += float(logs["loss"]), float(logs["acc"])
-        loss, acc = (self.sums / (batch + 1)).tolist()
-        expect_finite(loss, self.stage, self.epoch, f", batch {batch + 1} of {self.batches}")
+        expect_finite(float(logs["loss"]), self.stage, self.epoch, f", batch {batch + 1} of {self.batches}")
         self.writer.trained_a_batch(Progress(
-            stage=self.stage, epoch=self.epoch, epochs=self.epochs, batch=batch + 1, batches=self.batches,
-            loss=loss, acc=min(acc, 1.0)))
+            stage=self.stage, epoch=self.epoch, epochs=self.epochs, batch=batch + 1, batches=self.batches))
 
 
 @dataclass(eq=False)
@@ -96,17 +94,17 @@ class Validate(Callback):
         self.started = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        val_loss, val_acc = score(self.predict(self.images), self.labels)
-        expect_finite(val_loss, self.stage, epoch + 1, "")
+        judged = Evaluation(np.arange(len(self.labels)), self.labels, self.predict(self.images).astype(float))
+        expect_finite(judged.loss, self.stage, epoch + 1, "")
         self.history.append(Epoch(
             stage=self.stage, epoch=epoch + 1, learning_rate=float(logs["learning_rate"]),
-            loss=float(logs["loss"]), acc=min(float(logs["acc"]), 1.0), val_loss=val_loss, val_acc=val_acc,
+            loss=float(logs["loss"]), acc=min(float(logs["acc"]), 1.0), val_loss=judged.loss, val_acc=judged.accuracy,
             seconds=max(round(time.perf_counter() - self.started, 3), 0.001)))
 
 
 @dataclass(eq=False)
 class ExpectMoreThanChance(Callback):
-    """Raises TrainingFault, or adds to `warnings` for who insists, if after the third epoch the
+    """Raises TrainingFault, or adds to `warnings` with --insist, if after the third epoch the
     training or the validation accuracy is what guessing gives."""
 
     history: list[Epoch]
@@ -139,7 +137,7 @@ def exceeds_chance(accuracy: float, labels: np.ndarray) -> bool:
 
 
 def chance(labels: np.ndarray) -> float:
-    """The accuracy of who always names the most common digit."""
+    """The accuracy of always naming the most common digit."""
     return np.bincount(labels).max() / len(labels)
 
 
@@ -170,18 +168,10 @@ class EpochOfBatches(Callback):
     planned: Planned
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.batches.epoch = epoch
+        self.batches.begin(epoch)
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training = epoch + 1 >= self.planned()
-
-
-def score(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Mean cross-entropy (natural logarithm; probabilities are kept 1e-7 away from 0 and 1, as Keras does)
-    and accuracy (0..1) of (n, 10) against (n,)."""
-    right = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    loss = -np.log(right.clip(1e-7, 1 - 1e-7)).mean()
-    return float(loss), float((probabilities.argmax(axis=1) == labels).mean())
 
 
 def expect_finite(loss: float, stage: str, epoch: int, where: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from digits.evaluation import Evaluation, evaluate, evaluate_member
+from digits.evaluation import Evaluation, evaluate
 from digits.run import Run
 
 SIGNIFICANT = 0.05
@@ -22,7 +22,6 @@ class RunSummary:
     run: Run
     judged: Evaluation
     accuracies: tuple[float, ...]
-    epochs: int
     seconds: float
     images_a_second: float
 
@@ -51,12 +50,12 @@ class Paired:
 
 
 def summarise(run: Run) -> RunSummary:
-    accuracies = tuple(evaluate_member(run, member).accuracy for member in run.members)
+    accuracies = tuple(evaluate(run, [member]).accuracy for member in run.members)
     epochs = [(epoch, member) for member in run.members for epoch in member.history]
     seconds = sum(epoch.seconds for epoch, _ in epochs)
     images = sum(len(member.rows.training if epoch.stage == "fit" else member.rows.refit_training)
                  for epoch, member in epochs)
-    return RunSummary(run, evaluate(run), accuracies, run.record.recipe.epochs, seconds, images / seconds)
+    return RunSummary(run, evaluate(run), accuracies, seconds, images / seconds)
 
 
 def compare(first: Evaluation, second: Evaluation) -> Paired | None:

@@ -4,7 +4,6 @@ A row is one image of 28 x 28 pixels, 0 (paper) to 255 (ink), line by line; trai
 digit's label before it. Rows are counted from 1 in messages, the header not among them.
 """
 
-import csv
 import gzip
 import hashlib
 import io
@@ -13,7 +12,7 @@ import os
 import re
 import zipfile
 import zlib
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO, Iterator
@@ -168,7 +167,7 @@ def _find_both(location: Path, explicit: bool) -> list[_File]:
     if missing:
         others = [path.name for path in sorted(location.glob("*"))
                   if path.suffix.lower() in (".csv", ".gz", ".zip")]
-        if explicit or others:  # who has put files there does not want the sample
+        if explicit or others:  # someone who has put files there does not want the sample
             rather = f", but {', '.join(map(repr, others[:3]))[:200]}" if others else ""
             raise DataError(f"{location}: holds neither train.csv nor test.csv (nor either as .gz "
                             f"or .zip, nor {KAGGLE_ZIP} with both){rather}; {_GET_THEM}")
@@ -216,11 +215,12 @@ def _read(file: _File, labelled: bool, remarks: list[str]) -> np.ndarray:
         if order != sorted(order):
             remarks.append(f"{file.path.parent / file.name}: its columns were in another order "
                            f"and have been put in order")
-        _check_first_row(file, stream, len(header))
         with pd.read_csv(stream, header=None, names=header, chunksize=ROWS_AT_ONCE,
                          low_memory=False, keep_default_na=False, na_values=[""],
                          encoding_errors="replace") as frames:
             for frame in frames:
+                if not isinstance(frame.index, pd.RangeIndex):  # what is too much in row 1 became the rows' names
+                    raise file.error(f"row 1 has {len(header) + frame.index.nlevels} values, expected {len(header)}")
                 blocks.append(_block(file, frame, header)[:, order])
                 rows += len(frame)
                 if rows > MAX_ROWS:
@@ -269,7 +269,7 @@ def _header(file: _File, stream: BinaryIO, labelled: bool) -> tuple[list[str], l
     if not text:
         raise file.error("is empty")
     if text.startswith("<"):
-        raise file.error("is a web page, not a CSV (Kaggle shows one to who is not logged in)")
+        raise file.error("is a web page, not a CSV (Kaggle shows one to anyone who is not logged in)")
     if line.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in line[:4]:
         raise file.error("is UTF-16 or UTF-32 text", "save it as CSV in UTF-8")
     if line.startswith(PACKED) or "\ufffd" in text:
@@ -298,17 +298,6 @@ def _check_header(file: _File, found: list[str], expected: list[str], labelled: 
         missing = [f" ({name!r} is missing)" for name in expected if name not in found][:1]
         raise file.error(f"the header has {len(found)} columns, expected {len(expected)}{''.join(missing)} "
                          f"({whole})")
-
-
-def _check_first_row(file: _File, stream: BinaryIO, columns: int) -> None:
-    """pandas takes what is too much in the first row for the names of all rows."""
-    start, found = stream.tell(), 0
-    with suppress(csv.Error):  # a quotation mark that is never closed
-        lines = (line.decode("utf-8", "replace") for line in stream if line.strip())
-        found = len(next(csv.reader(lines), []))
-    stream.seek(start)
-    if found > columns:
-        raise file.error(f"row 1 has {found} values, expected {columns}")
 
 
 def _block(file: _File, frame: pd.DataFrame, header: list[str]) -> np.ndarray:

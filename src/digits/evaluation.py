@@ -1,6 +1,7 @@
 """How good a run is: judged on rows that the judged networks had not seen."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from digits.run import CLASSES, Member, Run
 
-# The formulas here are a line each. Importing scikit-learn and SciPy for them would take longer
+# The formulas here are short. Importing scikit-learn and SciPy for them would take longer
 # than all the rest of a render; the tests hold them to what those libraries say.
 
 BINS = 10
@@ -34,7 +35,6 @@ class Confusion:
     true: int
     predicted: int
     count: int
-    anchor: str
 
 
 @dataclass(frozen=True)
@@ -138,20 +138,16 @@ class Evaluation:
     @cached_property
     def confusions(self) -> list[Confusion]:
         """What was confused with what, the most frequent first."""
-        found = [Confusion(true, predicted, int(count), f"true-{true}-predicted-{predicted}")
+        found = [Confusion(true, predicted, int(count))
                  for (true, predicted), count in np.ndenumerate(self.confusion) if true != predicted and count]
         return sorted(found, key=lambda each: -each.count)
 
 
-def evaluate(run: Run) -> Evaluation:
-    """Each validation row by the mean probabilities of the members that did not learn from it, as
-    they were after the fit."""
+def evaluate(run: Run, members: Sequence[Member] = ()) -> Evaluation:
+    """Each validation row by the mean probabilities of the members, all or these, that did not learn
+    from it, as they were after the fit."""
     return _evaluation(run, [(member.predictions.validation_rows, member.predictions.validation)
-                             for member in run.members])
-
-
-def evaluate_member(run: Run, member: Member) -> Evaluation:
-    return _evaluation(run, [(member.predictions.validation_rows, member.predictions.validation)])
+                             for member in members or run.members])
 
 
 @dataclass(frozen=True)

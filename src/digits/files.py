@@ -1,9 +1,13 @@
-"""Files of a run: read only if they are plain ones, replaced whole or not at all."""
+"""Files: read only if they are plain ones, replaced whole or not at all; and the lock of a folder."""
 
 import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Iterator
+
+from filelock import FileLock, Timeout
+
+from digits import ExpectedError
 
 MAX_BYTES = 20_000_000  # of a text
 
@@ -37,3 +41,23 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(place: Path, lock: Path, error: type[ExpectedError], busy: str, option: str,
+           timeout: float = 0) -> Iterator[None]:
+    """Holds the lock of a folder that is written, which the system takes back however a process ends.
+
+    Raises `error`: `busy` where another process holds it for longer than `timeout` seconds; and where
+    something cannot be written, with the option that names another place.
+    """
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()  # FileLock takes a file that it cannot make for one that another process holds
+        with FileLock(lock, timeout=timeout):
+            yield
+    except Timeout:
+        raise error(f"{place}: {busy}") from None
+    except OSError as failed:
+        raise error(f"{place}: cannot be written ({failed.strerror or failed}); free some space there, or "
+                    f"choose another folder with {option}.") from None

@@ -163,7 +163,7 @@ class Training:
                     K.set_value(average.share, 1.0)  # of the start: all of it, see plaidkeras.backend
         K.set_value(self.model.optimizer.lr, 0.0)
         batches = self._batches(FIT, self.rows.training)
-        batches.epoch = self.recipe.epochs  # one that was not learned from
+        batches.begin(self.recipe.epochs)  # one that was not learned from
         for batch in range(len(batches)):
             self.model.train_on_batch(*batches[batch])
 

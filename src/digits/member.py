@@ -50,8 +50,8 @@ def train_member(dataset: Path, recipe: Recipe, rows: MemberRows, seed: int, fol
     Returns the folder. Raises TrainingError.
     """
     folder = Path(folder)
-    with locked(folder, folder / LOCK, SECONDS_FOR_A_DEAD_WORKER,
-                "another training of this member is going on; wait for its end"):
+    with locked(folder, folder / LOCK, TrainingError, "another training of this member is going on; wait for "
+                "its end", "--runs", SECONDS_FOR_A_DEAD_WORKER):
         if is_finished(folder):
             return folder
         write_group(folder / "rows.npz", rows)
@@ -74,21 +74,6 @@ def kill_children() -> None:
     """Ends the trainings that this process has started."""
     for child in list(_children):
         child.kill()
-
-
-@contextmanager
-def locked(folder: Path, lock: Path, timeout: float, busy: str):
-    """Holds the lock of a training in `folder`, which the system takes back however a process ends.
-    Raises TrainingError: `busy` where another process holds it, and for what cannot be written."""
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock, timeout=timeout):
-            yield
-    except Timeout:
-        raise TrainingError(f"{folder}: {busy}") from None
-    except OSError as error:
-        raise TrainingError(f"{folder}: cannot be written ({error.strerror or error}); free some space "
-                            f"there, or choose another folder with --runs") from None
 
 
 def _train_in_child(folder: Path, dataset: Path, recipe: Recipe, device: str | None, insist: bool,

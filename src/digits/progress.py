@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import Literal
 
 from digits.files import read_bytes
-from digits.records import Count, Fraction, Loss, Record, Seconds
+from digits.records import Count, NonNegative, Record
 
 NAME = "progress.json"
 SECONDS_BETWEEN_WRITES = 0.2
 
 
 class Progress(Record):
-    """Epochs and batches count from 1; accuracies are in 0..1.
+    """Epochs and batches count from 1.
 
     `stage` is "compile" (the first batch, for which PlaidML builds its kernels), "fit", "refit",
-    or "predict" (the test rows). `loss` and `acc` are the means of the epoch so far. `seconds_left`
-    is for the whole member.
+    or "predict" (the test rows). `seconds_left` is for the whole member.
     """
 
     stage: Literal["compile", "fit", "refit", "predict"]
@@ -25,9 +24,7 @@ class Progress(Record):
     epochs: Count
     batch: Count
     batches: Count
-    loss: Loss | None = None
-    acc: Fraction | None = None
-    seconds_left: Seconds | None = None
+    seconds_left: NonNegative | None = None
 
 
 def read_progress(folder: Path) -> Progress | None:

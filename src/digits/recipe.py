@@ -13,7 +13,6 @@ from digits import ExpectedError
 from digits.records import Fraction, Name, Record, Seed, explain_tables
 
 MAX_EPOCHS = 100_000  # years
-Epochs = Annotated[int, Field(ge=1, le=MAX_EPOCHS)]
 
 
 class RecipeError(ExpectedError):
@@ -101,7 +100,7 @@ class Recipe(Record):
 
     name: Name
     network: Literal["notebook", "compact"] = "notebook"
-    epochs: Epochs = 20
+    epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 20
     # PlaidML 0.7 can corrupt its memory on batch sizes that are not multiples of 8.
     batch_size: Annotated[int, Field(ge=8, le=1024, multiple_of=8)] = 128
     seed: Seed = 333

@@ -16,7 +16,7 @@ QUICK = Recipe(
     name="quick", network="notebook", epochs=8, batch_size=64,
     validation=Validation(fraction=0.25, seed=42))
 
-# What measurement supports, step by step: see the ladder in the README.
+# What measurement supports, step by step: see LADDER below.
 BEST = Recipe(
     name="best", network="compact", epochs=36, batch_size=128,
     optimizer=Optimizer(name="adamw", learning_rate=0.004, weight_decay=0.01),

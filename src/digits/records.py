@@ -40,8 +40,7 @@ Text = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS), AfterValidat
 # A layer's name becomes a file's, a run's id stands in a command that readers copy.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 Count = Annotated[int, Field(ge=0, le=10 ** 12)]
-Seconds = Annotated[float, Field(ge=0, le=10 ** 12)]
-Loss = Annotated[float, Field(ge=0, le=10 ** 12)]
+NonNegative = Annotated[float, Field(ge=0, le=10 ** 12)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2 ** 32)]
 

@@ -22,7 +22,7 @@ the CSVs nor keras, and so that a run from a stranger can be read without execut
         explanations.npz    why digits were misclassified                    -> Member.explanations
 
 Most runs have one member; `--folds` and `--seeds` make more. Rows are counted from 0 in the order
-of train.csv. Types, shapes and ranges are stated here and nowhere else.
+of train.csv. Types, shapes and ranges of all but the recipe are stated here and nowhere else.
 """
 
 import csv
@@ -32,7 +32,7 @@ import math
 import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Callable, Literal
@@ -45,7 +45,7 @@ from digits import ExpectedError
 from digits.arrays import Spec, array, as_group, check, read_arrays, read_group
 from digits.files import atomic_write, read_bytes
 from digits.recipe import Recipe
-from digits.records import (MAX_ENTRIES, Count, Fraction, Loss, Name, Record, Seconds, Seed, Text,
+from digits.records import (MAX_ENTRIES, Count, Fraction, Name, NonNegative, Record, Seed, Text,
                             complete, explain, printable)
 
 SCHEMA = 3
@@ -60,7 +60,15 @@ class RunError(ExpectedError):
     """A run on disk that cannot be read; the message names the file and says what to do."""
 
 
-Time = Annotated[Text, AfterValidator(lambda text: datetime.fromisoformat(text) and text)]  # ISO 8601, in UTC
+
+
+def _expect_utc(text: str) -> str:
+    if datetime.fromisoformat(text).utcoffset() != timedelta(0):
+        raise ValueError("expected a time in UTC")
+    return text
+
+
+Time = Annotated[Text, AfterValidator(_expect_utc)]  # ISO 8601
 Status = Literal["training", "finished", "failed"]
 Rows = Annotated[int, Field(gt=0, le=MAX_ROWS)]
 
@@ -111,7 +119,7 @@ class MemberRecord(Record):
     device: DeviceFacts | None = None
     started: Time | None = None
     finished: Time | None = None
-    seconds: dict[Text, Seconds] = {}
+    seconds: dict[Text, NonNegative] = {}
     warnings: tuple[Text, ...] = ()
     error: Text | None = None
 
@@ -122,10 +130,10 @@ class Epoch(Record):
 
     stage: Literal["fit", "refit"]
     epoch: Annotated[int, Field(ge=1)]
-    learning_rate: Seconds
-    loss: Loss
+    learning_rate: NonNegative
+    loss: NonNegative
     acc: Fraction
-    val_loss: Loss
+    val_loss: NonNegative
     val_acc: Fraction
     seconds: Annotated[float, Field(ge=1e-6, le=10 ** 12)]
 
@@ -178,9 +186,9 @@ class AugmentationPreview:
 
     used: np.ndarray = array(1, kind="i", high=1)
     limits: np.ndarray = array(4, kind="f", high=180)
-    images: np.ndarray = array("augmented", 28, 28, kind="u1")
-    augmented: np.ndarray = array("augmented", 28, 28, kind="u1")
-    varied_rows: np.ndarray = array("varied", kind="i", high="augmented")
+    images: np.ndarray = array("first", 28, 28, kind="u1")
+    augmented: np.ndarray = array("first", 28, 28, kind="u1")
+    varied_rows: np.ndarray = array("varied", kind="i", high="first")
     variations: np.ndarray = array("varied", "variations", 28, 28, kind="u1")
 
 
@@ -271,7 +279,7 @@ class Explanations:
     rows: np.ndarray = array("explained", kind="i", high="train")
     neighbour_rows: np.ndarray = array("explained", "neighbours", kind="i", high="train")
     neighbour_images: np.ndarray = array("explained", "neighbours", 28, 28, kind="u1")
-    occlusion: np.ndarray = array("explained", 2, "places", "places", kind="f", high=1.001)
+    occlusion: np.ndarray = array("explained", 2, 14, 14, kind="f", high=1.001)
 
 
 @dataclass(frozen=True)
@@ -348,11 +356,6 @@ class Run:
         return [Member(self.folder / "members" / name, self._sizes) for name in self.record.members]
 
     @property
-    def layers(self) -> list[Layer]:
-        """Of the network, which is the same in all members."""
-        return self.members[0].layers
-
-    @property
     def submission(self) -> Path:
         return self.folder / "submission.csv"
 
@@ -405,8 +408,9 @@ class Member:
     def layers(self, path) -> list[Layer]:
         kind = Annotated[list[Layer], Field(min_length=1, max_length=MAX_ENTRIES)]
         layers = [complete(layer) for layer in TypeAdapter(kind).validate_json(read_bytes(path))]
-        if not sum(layer.parameters for layer in layers):
-            raise ValueError("no layer has parameters")
+        for cost in ("parameters", "multiply_adds"):
+            if not sum(getattr(layer, cost) for layer in layers):
+                raise ValueError(f"no layer has {cost}")
         return layers
 
     @_file("architecture.json")
@@ -432,17 +436,18 @@ class Member:
 
     @_file("predictions.npz")
     def predictions(self, path) -> Predictions:
-        return self._of_validation_rows(read_group(Predictions, path, self._sizes), "submitted_rows")
+        return self._of_validation_rows(read_group(Predictions, path, self._sizes), "submitted_rows", "tsne_rows")
 
     @_file("explanations.npz")
     def explanations(self, path) -> Explanations:
         return self._of_validation_rows(read_group(Explanations, path, self._sizes), "rows")
 
-    def _of_validation_rows(self, found, part: str):
+    def _of_validation_rows(self, found, *parts: str):
         if not np.array_equal(found.validation_rows, self.rows.validation):
             raise ValueError("its validation rows are not those of rows.npz")
-        if not np.isin(getattr(found, part), found.validation_rows).all():
-            raise ValueError(f"its {part} are not among the validation rows")
+        for part in parts:
+            if not np.isin(getattr(found, part), found.validation_rows).all():
+                raise ValueError(f"its {part} are not among the validation rows")
         return found
 
     @_file("weights.npz")
@@ -453,10 +458,6 @@ class Member:
             if found.dtype.kind != "f" or found.itemsize > 8 or not found.size or not np.isfinite(found).all():
                 raise ValueError(f"{name} is {found.dtype} {found.shape} or not finite")
         return arrays
-
-    def file(self, name: str) -> bytes:
-        """A file as it is, of a member that has been read."""
-        return read_bytes(self.folder / name)
 
     @_file("activations.npz")
     def activations(self, path) -> Activations:

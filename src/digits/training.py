@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -19,10 +19,10 @@ import numpy as np
 
 from digits import checkpoint, data, evaluation, recipes, submission, time_budget
 from digits.arrays import write_group
-from digits.files import atomic_write
+from digits.files import atomic_write, locked
 from digits.handwriting import handwriting
 from digits.label_issues import label_issues
-from digits.member import is_finished, locked
+from digits.member import TrainingError, is_finished
 from digits.preview import preview, preview_augmentation
 from digits.progress import Progress, read_progress
 from digits.recipe import Recipe
@@ -83,8 +83,8 @@ def train(location: Path | None, chosen: str | Recipe | None, changes: dict, run
     folder = Path(runs) / f"{dataset.facts.source}-{fingerprint[:10]}"
     plans = plan_members(dataset.train_labels, recipe)
 
-    with locked(folder, folder.with_name(f".{folder.name}.lock"), 0, "another training of this run is going "
-                "on; wait for its end, or give this one another folder with --runs"):
+    with locked(folder, folder.with_name(f".{folder.name}.lock"), TrainingError, "another training of this run "
+                "is going on; wait for its end, or give this one another folder with --runs", "--runs"):
         found = _record(folder, fingerprint)
         if found and found.status == FINISHED and not force:
             report(f"Already trained with this data and recipe: {folder}")
@@ -227,12 +227,13 @@ def _followed(folder: Path, plans: list[MemberPlan], report: Report):
 
 def _news(folder: Path, number: int, members: int, recipe: Recipe) -> Iterator[list[str | MemberProgress]]:
     """What is new in the folder of a member since it was last asked; nothing at first."""
+    if is_finished(folder):
+        yield from repeat([])
     tell = partial(MemberProgress, folder.name, number, members)
-    planned = {FIT: recipe.epochs, REFIT: recipe.refit.epochs}
-    device_told, progress = is_finished(folder), read_progress(folder)
+    planned, device_told = {FIT: recipe.epochs, REFIT: recipe.refit.epochs}, False
     # The history may be an epoch ahead of what a training goes on from.
-    epochs = len(_known(folder, "history") or ()) if device_told else checkpoint.load(folder).finished
-    resumed, news = epochs if not device_told else 0, []
+    resumed = epochs = checkpoint.load(folder).finished
+    progress, news = read_progress(folder), []
     while True:
         yield news
         news = []

@@ -92,7 +92,7 @@ def make_run(folder: Path, labels: np.ndarray, members: list[MadeMember], recipe
         class_means=np.zeros((10, 28, 28), np.uint8), train_labels=labels,
         pixel_range=np.zeros((2, 2), np.uint8), duplicates=np.empty((0, 2), int), leaks=np.array([[2, 7]])))
     write_group(folder / "augmentation.npz", AugmentationPreview(
-        used=np.array([1]), limits=np.array([10.0, 0.1, 0.1, 0]), images=images[:8], augmented=images[:8],
+        used=np.array([1]), limits=np.array([10.0, 0.1, 0.1, 0]), images=images[:64], augmented=images[:64],
         varied_rows=np.array([3, 4]), variations=np.zeros((2, 4, 28, 28), np.uint8)))
     write_group(folder / "misclassified.npz", Misclassified(np.array([1]), images[:1]))
     write_group(folder / "handwriting.npz", handwriting(np.arange(len(labels)), images))

@@ -18,7 +18,7 @@ ROWS = np.arange(5, 55)
 
 def batches(epoch=0, seed=(333, 0), augmentation=Augmentation(), rows=ROWS):
     found = TrainingBatches(IMAGES, LABELS, rows, 8, seed, augmentation)
-    found.epoch = epoch
+    found.begin(epoch)
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 from digits.callbacks import (Average, ExpectMoreThanChance, TrainingFault, exceeds_chance,  # noqa: E402
-                              expect_finite, learning_rate, score)
+                              expect_finite, learning_rate)
 from digits.recipe import Schedule  # noqa: E402
 from digits.run import Epoch  # noqa: E402
 
@@ -32,12 +32,6 @@ def test_one_cycle_rises_in_a_line_to_its_peak_and_falls_along_half_a_cosine_to_
 def test_one_cycle_stays_above_zero_and_below_its_peak_however_short_it_is(warmup, total):
     rates = [learning_rate(Schedule(name="one-cycle", warmup=warmup), 1.0, step, total) for step in range(total)]
     assert all(0 < rate <= 1 for rate in rates)
-
-
-def test_the_score_is_kerass_cross_entropy_and_accuracy():
-    probabilities = np.array([[0.7, 0.3] + [0] * 8, [1.0, 0] + [0] * 8], np.float32)
-    loss, accuracy = score(probabilities, np.array([0, 1]))
-    assert loss == pytest.approx((-np.log(0.7) - np.log(1e-7)) / 2) and accuracy == 0.5
 
 
 def test_a_loss_that_is_no_number_is_a_fault_that_says_where():

@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_
 from sklearn.model_selection import StratifiedKFold
 
 from digits import recipes
-from digits.evaluation import (Evaluation, coverage, evaluate, evaluate_member, predictive, promise, reliability,
+from digits.evaluation import (Evaluation, coverage, evaluate, predictive, promise, reliability,
                                submitted_probabilities, wilson)
 
 LABELS = (np.arange(100) % 10).astype(np.uint8)
@@ -122,7 +122,7 @@ def test_folds_judge_each_row_by_the_member_that_had_not_learned_from_it(make_ru
     for member in members:
         np.testing.assert_array_equal(judged.probabilities[member.validation_rows], member.validation)
     assert promise(run, judged).kind == "folds" and promise(run, judged).expected is judged
-    np.testing.assert_array_equal(evaluate_member(run, run.members[2]).rows, folds[2])
+    np.testing.assert_array_equal(evaluate(run, run.members[2:3]).rows, folds[2])
 
 
 def test_a_row_that_several_members_judge_is_judged_by_their_mean(make_run):

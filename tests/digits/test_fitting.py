@@ -231,7 +231,7 @@ def test_batch_statistics_are_those_of_the_averaged_weights(without_refit):
     data = read_arrays(without_refit.place.dataset)
     batches = TrainingBatches(data["train_images"], data["train_labels"], member.rows.training, 8, (333, 0),
                               WITHOUT_REFIT.augmentation)
-    batches.epoch = WITHOUT_REFIT.epochs
+    batches.begin(WITHOUT_REFIT.epochs)
     outputs = [images.reshape(8, -1) @ kernel for images, _ in batches]
     ages = 0.99 ** np.arange(len(outputs))[::-1]
     np.testing.assert_allclose(

@@ -29,7 +29,7 @@ READERS = {
     "submission.csv": lambda folder: Run(folder).submitted,
     MEMBER + "member.json": lambda folder: Run(folder).members[0].record,
     MEMBER + "rows.npz": lambda folder: Run(folder).members[0].rows,
-    MEMBER + "model.json": lambda folder: Run(folder).layers,
+    MEMBER + "model.json": lambda folder: Run(folder).members[0].layers,
     MEMBER + "architecture.json": lambda folder: Run(folder).members[0].architecture,
     MEMBER + "history.csv": lambda folder: Run(folder).members[0].history,
     MEMBER + "weights.npz": lambda folder: Run(folder).members[0].weights,
@@ -55,7 +55,7 @@ def test_a_run_comes_back_as_it_was_written(folder):
     assert run.record.status == FINISHED and run.record.recipe == recipes.BEST
     assert run.record.data.test_file == "test.csv.gz" and run.record.members == ("member-1",)
     assert member.record.seconds == {"fit": 1.5} and member.record.device.id == "llvm_cpu.0"
-    assert member.history == MADE_HISTORY and run.layers == member.layers == MADE_LAYERS
+    assert member.history == MADE_HISTORY and member.layers == MADE_LAYERS
     assert member.architecture == {"conv1": {"name": "conv1", "epsilon": 0.001}}
     assert list(member.weights) == ["conv1/kernel", "conv1/bias"]
     assert member.rows.validation.tolist() == [7, 2] and member.predictions.test.shape == (3, 10)
@@ -218,6 +218,7 @@ def change(folder, name, **arrays):
     (MEMBER + "rows.npz", {"validation": np.array([7, 12])}, "validation runs from 7 to 12, expected 0 to 11"),
     (MEMBER + "predictions.npz", {"validation_rows": np.array([2, 7])}, "not those of rows.npz"),
     (MEMBER + "predictions.npz", {"submitted_rows": np.array([3, 7])}, "not among the validation rows"),
+    (MEMBER + "predictions.npz", {"tsne_rows": np.array([3, 7])}, "not among the validation rows"),
     (MEMBER + "predictions.npz", {"validation": np.full((2, 10), 1.5)}, "validation runs from 1.5"),
     (MEMBER + "predictions.npz", {"validation": np.full((3, 10), 0.1)}, r"validation is float64 \(3, 10\)"),
     (MEMBER + "predictions.npz", {"test": np.full((2, 10), 0.1)}, r"test is float64 \(2, 10\)"),
@@ -229,6 +230,8 @@ def change(folder, name, **arrays):
     (MEMBER + "explanations.npz", {"occlusion": np.full((1, 2, 14, 13), 0.5)}, r"occlusion is float64 \(1, 2, 14, 13\)"),
     ("label_issues.npz", {"label_quality": np.array([1.5])}, "label_quality runs from 1.5"),
     ("handwriting.npz", {"traits": np.full((12, 4), np.nan)}, "traits runs from nan"),
+    ("handwriting.npz", {"extreme_rows": np.zeros((4, 2, 0), int)}, r"extreme_rows is int64 \(4, 2, 0\)"),
+    ("augmentation.npz", {"variations": np.zeros((2, 0, 28, 28), np.uint8)}, r"variations is uint8 \(2, 0, 28, 28\)"),
     (MEMBER + "activations.npz", {"../up": np.zeros((1, 3), np.float16)}, "'../up'|../up"),
     (MEMBER + "activations.npz", {"conv1": np.zeros((2, 26, 26, 2), np.float16)}, "conv1 is float16"),
     (MEMBER + "activations.npz", {"labels": None}, "labels")])
@@ -237,6 +240,14 @@ def test_arrays_that_do_not_fit_are_named(folder, name, arrays, says):
     with pytest.raises(RunError, match=f"{name}: damaged .*({says})") as caught:
         READERS[name](folder)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("cost", ["parameters", "multiply_adds"])
+def test_a_network_without_parameters_or_costs_is_refused(folder, cost):
+    path = folder / MEMBER / "model.json"
+    path.write_text(json.dumps([{**layer, cost: 0} for layer in json.loads(path.read_text())]))
+    with pytest.raises(RunError, match=f"model.json: damaged .no layer has {cost}"):
+        Run(folder).read()
 
 
 def test_activations_of_another_network_are_refused(folder):
@@ -285,6 +296,7 @@ def rewrite(path, changes: dict) -> None:
     ({"members": ["/etc"]}, "members.0 is '/etc'"), ({"data.train_rows": 0}, "data.train_rows is '0'"),
     ({"data.train_rows": 10 ** 9}, "data.train_rows"), ({"data.train_file": "a\u202eb"}, "cannot be shown"),
     ({"started": "yesterday"}, "started is 'yesterday'"), ({"versions": {"keras": 2}}, "versions.keras is '2'"),
+    ({"started": "2025-03-01T12:30:00+05:00"}, "expected a time in UTC"), ({"started": "2025-03-01"}, "in UTC"),
     ({"fingerprint": "x" * 10_001}, "fingerprint is 'x{40}'"), ({"more": 1}, "no key 'more'")])
 def test_a_record_that_does_not_fit_is_named_by_its_key(folder, changes, says):
     rewrite(folder / RECORD, changes)

@@ -54,6 +54,17 @@ def test_a_link_or_a_pipe_in_a_run_is_not_followed(place, capsys, name, made):
     assert sorted(path.name for path in place.iterdir()) == ["runs"]
 
 
+@pytest.mark.parametrize("name, keys, says", [
+    ("misclassified.npz", ["rows", "images"], "misclassified"),
+    ("label_issues.npz", ["suspected_rows"], "misclassified"), ("handwriting.npz", ["rows", "traits"], "judged")])
+def test_rows_that_do_not_belong_there_are_told_in_one_line(place, capsys, name, keys, says):
+    path = place / "runs" / "stranger" / name
+    with np.load(path) as arrays:
+        changed = {**arrays, **{key: arrays[key] + 1 if len(keys) == 1 else arrays[key][1:] for key in keys}}
+    np.savez(path, **changed)
+    assert f"{name}: damaged (its rows are not those that are {says})" in refusal(capsys)
+
+
 @pytest.mark.parametrize("text", [
     b"", b"<script>\n", b"ImageId,Label\n" + b"1,1\n" * 6_000_000, b"\0" * 99, b"x" * 1000,
     b"\n" * 19_000_000 + b"\xff"])

@@ -18,6 +18,11 @@ def test_each_recipe_is_compared_with_the_one_before_it(made_run):
     assert float(second[2]) > 0 and second[3].endswith(", noise")
 
 
+def test_a_step_of_named_recipes_is_a_usage_error(capsys):
+    assert cli.main(["compare", "notebook", "--step", "4"]) == 2
+    assert "--step is of the ladder" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_step_of_the_ladder_is_trained_beside_the_one_before_it(tmp_path, capsys):
     sample, data = load(tmp_path / "none"), tmp_path / "data"

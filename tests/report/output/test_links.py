@@ -3,7 +3,7 @@
 import pytest
 
 from report.errors import ReportError
-from report.output.links import Markup, refuse_dead_links
+from report.output.links import Addresses, refuse_dead_links
 
 FILES = {"data.html": b'<h2 id="head">', "style.css": b"", "images/a b.png": b"", "images/index.html": b""}
 
@@ -50,5 +50,5 @@ def test_the_page_for_missing_addresses_may_name_its_own_site_s_address():
 @pytest.mark.parametrize("address", [
     "javascript:alert(1)", " JAVAscript:alert(1)", "java\tscript:x", "vbscript:x", "data:text/html,x"])
 def test_an_address_that_would_run_something_has_a_fault(address):
-    [reference] = Markup(f'<a href="{address}">').references
+    [reference] = Addresses(f'<a href="{address}">').references
     assert reference.fault.endswith("which is no web address")

@@ -430,7 +430,7 @@ def test_the_recipe_is_there_to_be_run_again(make_run, tmp_path, recipe):
     _, toml, command = (code.text for code in page.findall(".//pre/code"))
     assert command == ".venv/bin/python -m report build --recipe notebook --data data --device llvm_cpu.0"
     assert recipes.NOTEBOOK.changed(tomllib.loads(toml)["recipe"]) == run.record.recipe
-    assert toml.startswith("[recipe]\n") and "[recipe.validation]\nfraction = 0.3\n" in toml + "\n"
+    assert toml.startswith("[recipe]\n") and "\nvalidation.fraction = 0.3\n" in toml + "\n"
     assert "schedule" not in toml
 
 
