@@ -4,6 +4,7 @@ A row is one image of 28 x 28 pixels, 0 (paper) to 255 (ink), line by line; trai
 digit's label before it. Rows are counted from 1 in messages, the header not among them.
 """
 
+import csv
 import gzip
 import hashlib
 import io
@@ -12,7 +13,7 @@ import os
 import re
 import zipfile
 import zlib
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO, Iterator
@@ -215,12 +216,11 @@ def _read(file: _File, labelled: bool, remarks: list[str]) -> np.ndarray:
         if order != sorted(order):
             remarks.append(f"{file.path.parent / file.name}: its columns were in another order "
                            f"and have been put in order")
+        _check_first_row(file, stream, len(header))
         with pd.read_csv(stream, header=None, names=header, chunksize=ROWS_AT_ONCE,
                          low_memory=False, keep_default_na=False, na_values=[""],
                          encoding_errors="replace") as frames:
             for frame in frames:
-                if not isinstance(frame.index, pd.RangeIndex):  # what is too much in row 1 became the rows' names
-                    raise file.error(f"row 1 has {len(header) + frame.index.nlevels} values, expected {len(header)}")
                 blocks.append(_block(file, frame, header)[:, order])
                 rows += len(frame)
                 if rows > MAX_ROWS:
@@ -298,6 +298,17 @@ def _check_header(file: _File, found: list[str], expected: list[str], labelled: 
         missing = [f" ({name!r} is missing)" for name in expected if name not in found][:1]
         raise file.error(f"the header has {len(found)} columns, expected {len(expected)}{''.join(missing)} "
                          f"({whole})")
+
+
+def _check_first_row(file: _File, stream: BinaryIO, columns: int) -> None:
+    """pandas takes what is too much in the first row for the names of all rows."""
+    start, found = stream.tell(), 0
+    with suppress(csv.Error):  # a quotation mark that is never closed
+        lines = (line.decode("utf-8", "replace") for line in stream if line.strip())
+        found = len(next(csv.reader(lines), []))
+    stream.seek(start)
+    if found > columns:
+        raise file.error(f"row 1 has {found} values, expected {columns}")
 
 
 def _block(file: _File, frame: pd.DataFrame, header: list[str]) -> np.ndarray:

@@ -11,13 +11,12 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from digits import ExpectedError, checkpoint
 from digits.arrays import write_group
+from digits.files import locked
 from digits.progress import NAME as PROGRESS
 from digits.recipe import Recipe
 from digits.run import (FINISHED, TRAINING, Member, MemberRecord, MemberRows, RunError, marked_if_failed,

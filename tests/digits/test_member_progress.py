@@ -5,7 +5,7 @@ import pytest
 from digits import progress as module
 from digits.progress import NAME, Progress, ProgressWriter, read_progress
 
-FIT = Progress(stage="fit", epoch=1, epochs=2, batch=1, batches=4, loss=2.5, acc=0.25)
+FIT = Progress(stage="fit", epoch=1, epochs=2, batch=1, batches=4)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from report.terminal import Terminal, summarise
 from report.text import formats
 
 BATCH = MemberProgress("network-1", 1, 1, Progress(
-    stage="fit", epoch=3, epochs=20, batch=120, batches=296, loss=0.0812, acc=0.9751, seconds_left=130))
+    stage="fit", epoch=3, epochs=20, batch=120, batches=296, seconds_left=130))
 COMPILING = replace(BATCH, progress=Progress(stage="compile", epoch=1, epochs=20, batch=1, batches=296))
 EPOCH = replace(
     BATCH, progress=Progress(stage="fit", epoch=3, epochs=20, batch=0, batches=0, seconds_left=125),

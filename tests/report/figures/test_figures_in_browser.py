@@ -248,7 +248,7 @@ def test_what_speaks_for_a_label_is_blue_and_what_speaks_against_it_red(visit, m
     page, found = visit("misclassified"), made_run.members[0].explanations
     for look in each_look(page):
         for row, covered in zip(found.rows, found.occlusion.astype(float)):
-            picture = picture_of(page.locator(f"#row-{row} .signed img"))
+            picture = picture_of(page.locator(f"#row-{row} img.signed"))
             change = covered[:, :1, :1] - covered
             for side, of_label in enumerate(change):
                 y, x = np.unravel_index(np.abs(of_label).argmax(), of_label.shape)
@@ -261,7 +261,7 @@ def test_high_activations_are_bright_and_low_ones_dark(visit, made_run):
     page.evaluate("document.querySelector('.choice').remove()")  # it stands before what scrolls
     inner = values[1:-1, 1:-1]  # a pixel at the edge may be half outside of the picture
     for look in each_look(page):
-        picture = picture_of(page.locator(".map img").first).convert("L")
+        picture = picture_of(page.locator("img.map").first).convert("L")
         seen = []
         for place in (inner.argmin(), inner.argmax()):
             y, x, channel = np.unravel_index(place, inner.shape)

@@ -381,14 +381,11 @@ def test_the_embedding_has_one_digit_a_place_and_leads_to_every_misclassified_on
     assert 0.4 * VALIDATION < len(places) == len(links) + len(right) <= VALIDATION
 
 
-def test_a_row_of_the_embedding_that_was_never_judged_is_left_out(make_run):
+def test_without_rows_in_the_embedding_it_is_not_drawn(make_run):
     study = Study(make_run())
-    predictions, judged = study.first.predictions, study.evaluation.rows
-    unjudged = np.setdiff1d(np.arange(TRAIN), judged)
-    for rows, count in ((np.concatenate([judged[:-1], unjudged[-1:]]), VALIDATION - 1), (unjudged[:VALIDATION], 0)):
-        study.first.__dict__["predictions"] = dataclasses.replace(predictions, tsne_rows=rows)
-        drawn = results.context(study, Bundle()).embedding
-        assert (sum(one.count for one in drawn.neighbours) if drawn else 0) == count
+    study.first.__dict__["predictions"] = dataclasses.replace(
+        study.first.predictions, tsne_rows=np.empty(0, int), tsne_embedding=np.empty((0, 2)))
+    assert results.context(study, Bundle()).embedding is None
 
 
 def test_each_class_has_its_name_in_the_embedding_where_it_covers_no_digit(made_run):
