@@ -5,6 +5,7 @@
     import keras
 """
 
+import functools
 import logging
 import warnings
 
@@ -38,14 +39,20 @@ def install(device: str | None = None) -> Device:
     code_generation.use_instructions_of_the_processor()
     code_generation.vectorize()
     code_generation.skip_loop_strength_reduction()
+    _replace_functions()
+    return chosen
 
-    # These modules import keras themselves.
+
+@functools.cache
+def _replace_functions() -> None:
+    """Those of PlaidML and Keras, at the first call."""
+    import keras.optimizers
+
     from plaidkeras import adadelta, backend, dtypes, graph, prediction, seeds
 
     dtypes.follow_the_compiler()
     graph.remember_arguments()
     backend.replace_functions()
-    adadelta.replace_updates()
     seeds.replace_functions()
     prediction.fill_last_batch()
-    return chosen
+    keras.optimizers.Adadelta.get_updates = adadelta.adadelta_updates

@@ -5,7 +5,6 @@ made. Keras's own formula becomes six passes over the accumulators. Here all of 
 gradient, and so is fused into the kernel that sums the gradient up.
 """
 
-import keras
 import keras.backend as K
 from keras.legacy.interfaces import legacy_get_updates_support
 from plaidml.tile import Operation
@@ -53,8 +52,3 @@ def adadelta_updates(self, loss, params):
         self.updates += [K.update(accumulator, new_accumulator), K.update(weight, new_weight),
                          K.update(delta_accumulator, new_delta)]
     return self.updates
-
-
-def replace_updates() -> None:
-    """Let keras.optimizers.Adadelta make its updates by AdadeltaStep."""
-    keras.optimizers.Adadelta.get_updates = adadelta_updates

@@ -8,30 +8,23 @@ import functools
 import keras.backend as K
 import numpy as np
 import plaidml.keras.backend as plaidml_backend
-from plaidml import op, tile
+from plaidml import op
 from plaidml.tile import Operation, Shape, Value
 
 from plaidkeras import convolutions, kernels, missing_functions, recurrences
 from plaidkeras.device import on_cpu
 from plaidkeras.function import Function
 from plaidkeras.gradients import gradients
-from plaidkeras.graph import PhaseSwitch, compose, is_plain_relu, kernel
+from plaidkeras.graph import PhaseSwitch, is_plain_relu, kernel, stock
 from plaidkeras.kernels import (channel_sizes, channel_sum_code, constant, indices, listed,
-                                rows_per_channel, transpose)
-
-
-stock = {}  # PlaidML's own functions, for what ours do not cover
+                                rows_per_channel, transpose, with_channels_last)
 
 
 def replace_functions() -> None:
     """Put our functions into keras.backend. Call it once keras is imported."""
-    if stock:  # it was called before
-        return
-    tile.compose = compose
     Value.__pow__, Value.__mod__ = missing_functions.pow, missing_functions.mod
     Value.__rpow__, Value.__rmod__ = (lambda x, y: K.pow(y, x)), lambda x, y: missing_functions.mod(y, x)
     Value.eval, Value.__getitem__ = missing_functions.get_value, missing_functions.part
-    stock.update(vars(plaidml_backend))
     for replacement in (batch_normalization, categorical_crossentropy, conv, conv_transpose, dot,
                         function, gradients, in_train_phase, moving_average_update,
                         normalize_batch_in_training, permute_dimensions, pool, relu, softmax,
@@ -40,7 +33,6 @@ def replace_functions() -> None:
         # keras.backend is a copy of the names of plaidml.keras.backend: both need them.
         for module in (K, plaidml_backend):
             setattr(module, replacement.__name__, replacement)
-    op.dot = dot
 
 
 class Deviations(Operation):
@@ -69,10 +61,6 @@ class Normalization(Operation):
                     O = T + X * S;
                 }}""",
             [("X", x), ("V", variance), ("Gamma", gamma), ("Beta", beta)], [("O", x.shape)])
-
-    def scale(self):
-        """What x is multiplied by, as a value of its own: (c,)."""
-        return self.operands["Gamma"] / K.sqrt(self.operands["V"] + self.epsilon)
 
 
 class ChannelMean(Operation):
@@ -205,7 +193,6 @@ class Softmax(Operation):
     """The softmax over the last axis, of any rank; stable, the largest input taken off first."""
 
     def __init__(self, x):
-        self.logits = x
         outer = indices("x", x.shape.ndims - 1)
         inputs, row = listed(*outer, "k"), listed(*outer, "z")
         ranges = listed(*outer, "1").upper()
@@ -257,7 +244,7 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
         order = [*(i for i in range(output.shape.ndims) if i != axis), axis]
         target, output = transpose(target, order), transpose(output, order)
     if not from_logits and output.source and isinstance(output.source.op, Softmax):
-        output, from_logits = output.source.op.logits, True
+        output, from_logits = output.source.op.operands["X"], True
     if from_logits and output.shape.ndims > 1:
         return SoftmaxCrossentropy.function(output, target)
     return stock["categorical_crossentropy"](target, output, from_logits)
@@ -279,13 +266,14 @@ class LongDot(Operation):
             [("O", Shape(x.shape.dtype, (x.shape.dims[0], y.shape.dims[1])))])
 
 
-def dot(x, y, name=None):
-    """The product of tensors, over the last axis of x and the last but one of y."""
+def dot(x, y):
+    """The product of tensors, over the last axis of x and the last but one of y, or its only one."""
+    missing_functions.expect_equal_axes(x, y, (-1, max(-2, -y.shape.ndims)))
     if on_cpu() and x.shape.ndims == y.shape.ndims == 2 and isinstance(y.shape.dims[0], int):
         parts = [count for count in (8, 4, 2) if y.shape.dims[0] % (2 * count) == 0]
         if y.shape.dims[0] >= LongDot.LENGTH and parts:
             return LongDot.function(x, y, parts[0])
-    return stock["dot"](x, y, name)
+    return stock["dot"](x, y)
 
 
 class OneChannelConvolution(Operation):
@@ -332,15 +320,13 @@ def conv(x, kernel, strides=None, padding="valid", data_format=None, dilation_ra
          channelwise=False):
     """Convolution of any rank; K.conv1d, conv2d and conv3d come here."""
     made = _conv(x, kernel, strides, padding, data_format, dilation_rate, channelwise)
-    if on_cpu() and (data_format or K.image_data_format()) == "channels_last" and not channelwise:
+    if on_cpu() and K.normalize_data_format(data_format) == "channels_last" and not channelwise:
         made.convolved = x, kernel, strides, padding, data_format, dilation_rate
     return made
 
 
 def _conv(x, kernel, strides, padding, data_format, dilation_rate, channelwise):
-    data_format = data_format or K.image_data_format()
-    if data_format not in ("channels_last", "channels_first"):
-        raise ValueError(f"Invalid data_format: {data_format}")
+    data_format = K.normalize_data_format(data_format)
     channels = x.shape.dims[-1 if data_format == "channels_last" else 1]
     if isinstance(channels, int) and channels != kernel.shape.dims[-2]:
         raise ValueError(f"a convolution of {channels} channels cannot have a kernel of the shape "
@@ -348,8 +334,8 @@ def _conv(x, kernel, strides, padding, data_format, dilation_rate, channelwise):
     if not on_cpu():
         return stock["conv"](x, kernel, strides, padding, data_format, dilation_rate, channelwise)
     if data_format == "channels_first":
-        return _channels_last(x, lambda last: conv(last, kernel, strides, padding, "channels_last",
-                                                    dilation_rate, channelwise))
+        return with_channels_last(lambda last: conv(last, kernel, strides, padding, "channels_last",
+                                                    dilation_rate, channelwise), x)
     if (channelwise and padding in ("valid", "same")
             and all(isinstance(dim, int) for dim in x.shape.dims[1:])):
         ones = (1,) * (x.shape.ndims - 2)
@@ -375,33 +361,27 @@ def _conv_of_normalized(normalization, kernel, *arguments):
     No normalized tensor is written or read, and the gradients of mean and variance come from
     those of the weights instead of sums over the tensor.
     """
-    x, _, _, beta = normalization.operands.values()
+    x, variance, gamma, beta = normalization.operands.values()
+    scale = gamma / K.sqrt(variance + normalization.epsilon)
     bias = K.sum(kernel * K.expand_dims(beta, 1), axis=list(range(kernel.shape.ndims - 1)))
     # The bias goes first: what is made between a convolution and its sum would keep them apart.
-    return bias + conv(x, kernel * K.expand_dims(normalization.scale(), 1), *arguments)
+    return bias + conv(x, kernel * K.expand_dims(scale, 1), *arguments)
 
 
 def conv_transpose(x, kernel, output_shape, strides, padding, data_format, dilation_rate):
     """Transposed convolution of any rank; K.conv2d_transpose and conv3d_transpose come here."""
     sizes = [*output_shape[1:], *x.shape.dims[1:]]
-    if not on_cpu() or any(isinstance(size, Value) for size in sizes):
+    if not on_cpu() or padding not in ("valid", "same") or any(isinstance(size, Value) for size in sizes):
         return stock["conv_transpose"](x, kernel, output_shape, strides, padding, data_format,
                                        dilation_rate)
-    is_last = (data_format or K.image_data_format()) == "channels_last"
+    is_last = K.normalize_data_format(data_format) == "channels_last"
     spatial = output_shape[1:-1] if is_last else output_shape[2:]
 
     def transposed(last):
         return convolutions.conv_transpose(last, kernel, spatial, strides, padding,
                                            dilation_rate or (1,) * len(strides))
 
-    return transposed(x) if is_last else _channels_last(x, transposed)
-
-
-def _channels_last(x, function):
-    """A function of an image with its channels last, for one that has them first."""
-    rank = x.shape.ndims - 2
-    made = function(transpose(x, [0, *range(2, rank + 2), 1]))
-    return transpose(made, [0, rank + 1, *range(1, rank + 1)])
+    return transposed(x) if is_last else with_channels_last(transposed, x)
 
 
 class MaxPool(Operation):
@@ -427,12 +407,12 @@ class MaxPool(Operation):
 @_in_both_phases
 def pool(x, pool_size, strides=None, padding="valid", data_format=None, pool_mode="max"):
     """Pooling of any rank; K.pool2d and K.pool3d come here."""
-    data_format, strides = data_format or K.image_data_format(), strides or (1,) * len(pool_size)
+    data_format, strides = K.normalize_data_format(data_format), strides or (1,) * len(pool_size)
     if on_cpu() and data_format == "channels_first":
-        return _channels_last(x, lambda last: pool(last, pool_size, strides, padding,
-                                                    "channels_last", pool_mode))
+        return with_channels_last(lambda last: pool(last, pool_size, strides, padding, "channels_last",
+                                                    pool_mode), x)
     *spatial, channels = x.shape.dims[1:]
-    if on_cpu() and all(isinstance(dim, int) for dim in spatial):
+    if on_cpu() and padding in ("valid", "same") and all(isinstance(dim, int) for dim in spatial):
         tiles = (tuple(strides) == tuple(pool_size)
                  and all(dim % size == 0 for dim, size in zip(spatial, pool_size)))
         if pool_mode == "max" and tiles and x.shape.ndims == 4:

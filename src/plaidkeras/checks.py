@@ -1,4 +1,4 @@
-"""What would end Python if it reached PlaidML's compiler, told as an exception instead.
+"""Checks that raise an exception where PlaidML's compiler would abort the process.
 
 The compiler throws where nothing catches: at tensors without elements, at 16-bit floats on the CPU, at
 new values of another shape than their variable. Other faults it reports, but not where they are.
@@ -6,6 +6,7 @@ new values of another shape than their variable. Other faults it reports, but no
 
 from collections.abc import Callable
 
+import keras.backend as K
 import numpy as np
 import plaidml
 from plaidml.exceptions import PlaidMLError
@@ -21,15 +22,10 @@ class CannotCompute(ValueError):
     """What PlaidML cannot compute; the message names the layer and operation, or the input."""
 
 
-def shape(value: Value) -> tuple:
-    """The sizes of a value, None where they are not known before it is computed."""
-    return tuple(None if isinstance(dim, Value) else dim for dim in value.shape.dims)
-
-
 def described(operation: Operation) -> str:
-    """The kind of an operation, where the layer is that it belongs to, and what it is made of."""
+    """An operation for an error message: its kind, its layer, and its operands' shapes."""
     layer = operation.scope and f" in {operation.scope}"
-    operands = ", ".join(f"{name} {shape(value)}" for name, value in operation.operands.items())
+    operands = ", ".join(f"{name} {K.int_shape(value)}" for name, value in operation.operands.items())
     return f"{kind(operation)}{layer or ''}" + (f", of {operands}" if operands else "")
 
 
@@ -38,7 +34,7 @@ def check(operations: list[Operation]) -> None:
     for operation in operations:
         for value in [*operation.operands.values(), *operation.outputs.values()]:
             if any(isinstance(dim, int) and dim <= 0 for dim in value.shape.dims):
-                raise CannotCompute(f"{described(operation)}: a tensor of shape {shape(value)} has no "
+                raise CannotCompute(f"{described(operation)}: a tensor of shape {K.int_shape(value)} has no "
                                     f"elements, and PlaidML computes with none that is empty")
             if value.shape.dtype in HALVES and on_cpu():
                 raise CannotCompute(f"{described(operation)}: PlaidML's CPU does not compute in "
@@ -49,8 +45,8 @@ def check_update(old: Value, new: Value) -> None:
     """Raise CannotCompute if a variable's new value is not of its shape."""
     if len(new.shape.dims) != len(old.shape.dims) or any(
             isinstance(dim, int) and dim != size for size, dim in zip(old.shape.dims, new.shape.dims)):
-        raise CannotCompute(f"the new value of {old.name} has the shape {shape(new)}, the variable "
-                            f"{shape(old)}")
+        raise CannotCompute(f"the new value of {old.name} has the shape {K.int_shape(new)}, the variable "
+                            f"{K.int_shape(old)}")
 
 
 def check_sizes(invoker: plaidml.Invoker, outputs: dict[str, Value | None]) -> None:
@@ -62,13 +58,13 @@ def check_sizes(invoker: plaidml.Invoker, outputs: dict[str, Value | None]) -> N
             raise CannotCompute(f"a result has no elements: its shape is {sizes}")
         if variable and sizes != tuple(variable.shape.dims):
             raise CannotCompute(f"the new value of {variable.name} has the shape {sizes}, the variable "
-                                f"{shape(variable)}")
+                                f"{K.int_shape(variable)}")
 
 
 def check_array(placeholder: Value, array) -> None:
     """Raise CannotCompute if an array does not fit an input, or IndexError if it holds indices, and
     one of them is outside of what it indexes."""
-    wanted, sizes = shape(placeholder), np.shape(array)
+    wanted, sizes = K.int_shape(placeholder), np.shape(array)
     if array is None or len(sizes) != len(wanted) or any(
             known not in (None, size) for known, size in zip(wanted, sizes)):
         raise CannotCompute(f"the input {placeholder.name} takes arrays of the shape {wanted}, not "

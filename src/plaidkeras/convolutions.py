@@ -215,6 +215,4 @@ def local_convolution(x, weights, window, strides, places, data_format):
     weights = kernels.transpose(
         K.reshape(weights, (*places, channels, *window, filters)),
         [*range(rank), *range(rank + 1, 2 * rank + 1), rank, 2 * rank + 1])
-    made = LocalConvolution.function(
-        kernels.transpose(x, [0, *range(2, rank + 2), 1]), weights, strides)
-    return kernels.transpose(made, [0, rank + 1, *range(1, rank + 1)])
+    return kernels.with_channels_last(lambda last: LocalConvolution.function(last, weights, strides), x)

@@ -1,5 +1,5 @@
 """What an operation computes with: the types of its results, numbers and arrays beside tensors, and
-booleans, with which PlaidML's compiled code cannot reckon.
+booleans, with which PlaidML's compiled code cannot do arithmetic.
 
 `follow_the_compiler` replaces functions of plaidml.tile. The types that these tell of a result are
 not those that the compiler gives it: an integer beside a float32 tensor was taken to make it
@@ -8,6 +8,7 @@ float64, and so whatever came after.
 
 import numbers
 
+import keras.backend as K
 import numpy as np
 import plaidml
 from plaidml import op, tile
@@ -27,19 +28,17 @@ LOGICAL |= {f"Rev{name}": code for name, code in LOGICAL.items()}
 OF_FLOATS = {"Cosine", "Elu", "Exp", "HardSigmoid", "Log", "Mean", "Pow", "Sigmoid", "Sine", "Softmax",
              "SoftmaxCrossentropy", "Sqrt", "Tanh", "Variance"}
 BITWISE = {"And", "Or", "Xor", "LShift", "RShift"}
-_stock = {}
+stock_binary_op = tile.binary_op
 
 
 def follow_the_compiler() -> None:
     """Let the operations that are made from now on tell the types that they are compiled to."""
-    if not _stock:  # it is the first call
-        _stock.update(binary_op=tile.binary_op)
-        tile.common_dtype, tile.binary_op = common_dtype, binary_op
-        plaidml._NP_TYPES.update(tile.PLAIDML_DTYPE_TO_NUMPY)  # it lacks the short integers
-        # What it says of code that is wrong reads the message of Python 2's exceptions.
-        PlaidMLError.message = property(str)
-        Value.__array_ufunc__ = None  # NumPy leaves `array * value` to the Value
-        Value.__iter__, Value.dtype = _rows, property(_numpy)
+    tile.common_dtype, tile.binary_op = common_dtype, binary_op
+    plaidml._NP_TYPES.update(tile.PLAIDML_DTYPE_TO_NUMPY)  # it lacks the short integers
+    # What it says of code that is wrong reads the message of Python 2's exceptions.
+    PlaidMLError.message = property(str)
+    Value.__array_ufunc__ = None  # NumPy leaves `array * value` to the Value
+    Value.__iter__, Value.dtype = _rows, property(K.dtype)
 
 
 def is_float(dtype: plaidml.DType) -> bool:
@@ -49,9 +48,7 @@ def is_float(dtype: plaidml.DType) -> bool:
 
 def floatx() -> plaidml.DType:
     """The type that Keras computes in."""
-    from keras.backend.common import floatx
-
-    return tile.convert_np_dtype_to_pml(floatx())
+    return tile.convert_np_dtype_to_pml(K.floatx())
 
 
 def common_dtype(*dtypes: plaidml.DType) -> plaidml.DType:
@@ -74,33 +71,29 @@ def binary_op(lhs, rhs, op_str, dtype=None, name=None) -> Value:
 
             return filled_like(x, 0.0)
     kind = (name or "").removeprefix("Rev")
-    if kind in BITWISE and any(isinstance(x, float) or isinstance(x, Value) and is_float(x.shape.dtype)
-                               for x in (lhs, rhs)):
-        raise TypeError(f"{kind} is an operation on integers or booleans, not on floats")
     if kind == "FloorDiv" and isinstance(rhs, int) and rhs == 0:
         raise ZeroDivisionError(f"{lhs.name} is divided by the integer zero")
     if kind in BITWISE:  # a number of the tensor's width
-        lhs, rhs = (np.array([x], _numpy(other)) if isinstance(x, int) else x
+        if any(isinstance(x, float) or isinstance(x, Value) and is_float(x.shape.dtype) for x in (lhs, rhs)):
+            raise TypeError(f"{kind} is an operation on integers or booleans, not on floats")
+        lhs, rhs = (np.array([x], other.dtype) if isinstance(x, int) else x
                     for x, other in ((lhs, rhs), (rhs, lhs)))
     if name in ("TrueDiv", "RevTrueDiv") and _are_integers(lhs, rhs):
         lhs = op.cast(Value.from_python_value(lhs), floatx())
-    return _stock["binary_op"](lhs, rhs, op_str, dtype, name)
+    return stock_binary_op(lhs, rhs, op_str, dtype, name)
 
 
 def _beside(value, other):
+    """An operand in a type that fits the other one."""
     value = np.asarray(value) if isinstance(value, (list, tuple)) else value
     if isinstance(other, Value) and is_float(other.shape.dtype):
         if isinstance(value, np.ndarray) and value.ndim:
-            return value.astype(_numpy(other))
+            return value.astype(other.dtype)
         if isinstance(value, int) and value.bit_length() > 31:  # no integer of the compiler's
             return float(value)
         if isinstance(value, float) and not np.isfinite(value):  # it cannot write these
-            return np.array([value], _numpy(other))
+            return np.array([value], other.dtype)
     return value
-
-
-def _numpy(x: Value) -> str:
-    return tile.convert_pml_dtype_to_np(x.shape.dtype)
 
 
 def _are_integers(*operands) -> bool:

@@ -1,15 +1,16 @@
 """A compiled program: what K.function returns."""
 
+import keras.backend as K
 import numpy as np
 import plaidml
 import plaidml.keras.backend as plaidml_backend
 from plaidml.exceptions import PlaidMLError
-from plaidml.tile import Value, convert_pml_dtype_to_np
+from plaidml.tile import Value
 
 from plaidkeras import checks
 from plaidkeras.checks import CannotCompute
 from plaidkeras.dtypes import SIZE
-from plaidkeras.graph import PhaseSwitch, Setting, Unrolled, compose, is_elementwise, kind
+from plaidkeras.graph import Bindings, PhaseSwitch, Setting, Unrolled, is_elementwise, kind
 from plaidkeras.updates import Graph, ordered
 
 
@@ -88,13 +89,19 @@ class Function:
         invoker.set_outputs(places)
         return (invoker, {f"P{i}": operation.message for i, operation in enumerate(printed)},
                 {name: variables.get(name) for name, value in outputs.items()
-                 if None in checks.shape(value)})
+                 if None in K.int_shape(value)})
 
     def _invoker(self, outputs, setting):
-        context, device = plaidml_backend._ctx, plaidml_backend._device()
-        inputs = [(f"I{i}", value) for i, value in enumerate(self.inputs) if i != self.phase_input]
-        return plaidml.Invoker(context, compose(
-            context, device, inputs, list(outputs.items()), setting=setting, side_effects=False))
+        context = plaidml_backend._ctx
+        bindings = Bindings(context, plaidml_backend._device(), setting)
+        variables = {name: bindings.bind(value) for name, value in outputs.items()}
+        composer = plaidml.Composer()
+        for i, value in enumerate(self.inputs):
+            if i != self.phase_input:
+                composer.add_input(f"I{i}", bindings.bind(value))
+        for name, variable in variables.items():
+            composer.add_output(name, variable)
+        return plaidml.Invoker(context, composer.build())
 
     def _operations(self, setting):
         graph = Graph(setting)
@@ -132,7 +139,7 @@ def _variable(value: Value, array):
         return plaidml.Integer(array)
     if isinstance(array, float):
         return plaidml.Real(array)
-    return plaidml_backend.variable(array, dtype=convert_pml_dtype_to_np(value.shape.dtype)).var
+    return plaidml_backend.variable(array, dtype=value.dtype).var
 
 
 def _as_tensor(value, dims=()) -> Value:
@@ -140,7 +147,7 @@ def _as_tensor(value, dims=()) -> Value:
     value = Value.from_python_value(value)
     if not _is_number(value):
         return value
-    dtype = "int64" if value.shape.dtype == SIZE else convert_pml_dtype_to_np(value.shape.dtype)
+    dtype = "int64" if value.shape.dtype == SIZE else value.dtype
     return plaidml_backend.variable(np.zeros(dims, dtype), dtype) + value
 
 

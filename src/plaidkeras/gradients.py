@@ -150,6 +150,6 @@ _warned = set()
 
 def _warn_once(name: str) -> None:
     if name not in _warned:
-        _warned.add(name)
         warnings.warn(f"plaidkeras has no gradient rule for {name}: PlaidML's own gradient is "
                       f"used for this operation. It may be slow.", stacklevel=2)
+        _warned.add(name)

@@ -1,9 +1,9 @@
-"""PlaidML's graph of operations, made readable, and the compiling of it.
+"""PlaidML's graph of operations, made readable.
 
 PlaidML forgets an operation's arguments and the shapes of its inputs once the Tile code is
-written. `remember_arguments` keeps both, because a gradient rule needs them. `compose` replaces
-tile.compose so that an operation may stand for other operations until it is compiled:
-`Deferred` ones (the learning phase's switch, gradients) are expanded when the phase is known.
+written. `remember_arguments` keeps both, because a gradient rule needs them. An operation may stand
+for other operations until it is compiled: `Deferred` ones (the learning phase's switch, gradients)
+are expanded when the phase is known.
 """
 
 import copy
@@ -19,6 +19,9 @@ from plaidml.tile import Operation, Shape, Value
 from plaidkeras.dtypes import computable
 
 
+stock = dict(vars(plaidml_backend))  # PlaidML's own functions, for what ours do not cover
+
+
 class Setting(NamedTuple):
     """What a program is compiled for: a learning phase, or None where there is none, and the number
     of steps of each unrolled operation, by the key of the Value that stands for it."""
@@ -27,12 +30,12 @@ class Setting(NamedTuple):
     steps: frozenset = frozenset()
 
 
-NO_PHASE, TEST, TRAIN = Setting(None), Setting(0), Setting(1)
+TRAIN = Setting(1)
 
 
 def remember_arguments() -> None:
     """Let each Operation that is made from now on keep its arguments and inputs."""
-    make, initialize = Operation.__new__, Operation.__init__
+    initialize = Operation.__init__
 
     def __new__(cls, *arguments, **keywords):
         operation = object.__new__(cls)
@@ -47,8 +50,7 @@ def remember_arguments() -> None:
         self.scope = "/".join(plaidml_backend._NAME_SCOPE_STACK)  # the layer's name
         initialize(self, code, list(self.operands.items()), outputs, name, side_effects)
 
-    if make is object.__new__:
-        Operation.__new__, Operation.__init__ = __new__, __init__
+    Operation.__new__, Operation.__init__ = __new__, __init__
 
 
 def arguments(operation: Operation) -> dict[str, object]:
@@ -65,11 +67,8 @@ def kind(operation: Operation) -> str:
 
 
 def is_plain_relu(operation: Operation | None) -> bool:
-    """Whether an operation is max(x, 0), none of its relatives."""
-    if operation is None or kind(operation) != "Relu":
-        return False
-    given = arguments(operation)
-    return given["alpha"] is None and given["max_value"] is None and given["threshold"] == 0
+    """Whether an operation is max(x, 0), none of its relatives, which have operands besides."""
+    return operation is not None and kind(operation) == "Relu" and list(operation.operands) == ["X"]
 
 
 def kernel(name: str, code: str, inputs: dict[str, Value], dims, dtype=None) -> Value:
@@ -166,7 +165,6 @@ class Bindings:
 
     def __init__(self, context, device, setting: Setting):
         self.ctx, self.dev, self.setting = context, device, setting
-        self.side_effects = []
         self._variables = {}
 
     def lookup(self, operation: Operation):
@@ -193,7 +191,6 @@ class Bindings:
                     name: need.bind(self) for name, need in stands_for.items()}
             else:
                 self._variables[operation] = self._with_distinct_inputs(operation).bind(self)
-                self.side_effects += operation.side_effects
         return value.bind(self)
 
     def _with_distinct_inputs(self, operation: Operation) -> Operation:
@@ -210,25 +207,3 @@ class Bindings:
         changed = copy.copy(operation)
         changed.inputs = distinct
         return changed
-
-
-def compose(context, device, inputs, outputs, updates=None, name="", setting=NO_PHASE,
-            side_effects=True):
-    """Build a plaidml.Function; replaces tile.compose, whose arguments it takes.
-
-    The updates are not ordered, see updates.py; without `side_effects` only those given.
-    """
-    bindings = Bindings(context, device, setting)
-    bound_outputs = [(key, bindings.bind(value)) for key, value in outputs]
-    bound_updates = [(old.bind(bindings), bindings.bind(new)) for old, new in updates or []]
-    composer = plaidml.Composer()
-    for key, value in inputs:
-        composer.add_input(key, bindings.bind(value))
-    for key, variable in bound_outputs:
-        composer.add_output(key, variable)
-    for old, new in bound_updates:
-        composer.add_update(old, new)
-    if side_effects:
-        for old, new in bindings.side_effects:  # binding one can add others: the list grows
-            composer.add_update(old.bind(bindings), bindings.bind(new))
-    return composer.build()

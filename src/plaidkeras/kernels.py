@@ -12,12 +12,11 @@ run in the alphabetical order of the index names, the last innermost. On other d
 gradients of these operations are used.
 """
 
-import functools
-import operator
+import math
 from collections.abc import Sequence
 
 import numpy as np
-from plaidml.tile import Operation, Shape, Value, convert_pml_dtype_to_np
+from plaidml.tile import Operation, Shape, Value
 
 from plaidkeras.device import on_cpu
 from plaidkeras.graph import kernel
@@ -45,7 +44,7 @@ def filled_like(x: Value, number: float) -> Value:
         "FilledLike",
         f"function (I{f'[{ranges}]' if axes else ''}, F[One]) -> (O) "
         f"{{ O[{f'{listed(*axes)} : {ranges}' if axes else ''}] = =(F[0]); }}",
-        {"I": x, "F": constant(np.array([number], convert_pml_dtype_to_np(x.shape.dtype)))},
+        {"I": x, "F": constant(np.array([number], x.dtype))},
         x.shape.dims)
 
 
@@ -64,6 +63,13 @@ class Transpose(Operation):
 
 
 transpose = Transpose.function
+
+
+def with_channels_last(function, *images: Value) -> Value:
+    """A function of images with their channels last, of images that have them first."""
+    rank = images[0].shape.ndims - 2
+    made = function(*(transpose(x, [0, *range(2, rank + 2), 1]) for x in images))
+    return transpose(made, [0, rank + 1, *range(1, rank + 1)])
 
 
 # An odd number of rows misses the matrix kernels: copies that are needed anyway make it even.
@@ -140,7 +146,7 @@ def flatten_rows(x: Value) -> Value:
     if x.shape.ndims == 2:
         return x
     sizes = indices("X", x.shape.ndims)
-    rows = functools.reduce(operator.mul, x.shape.dims[:-1])
+    rows = math.prod(x.shape.dims[:-1])
     return kernel("FlattenRows", f"function (I[{listed(*sizes)}]) -> (O) "
                                  f"{{ O = reshape(I, {'*'.join(sizes[:-1])}, {sizes[-1]}); }}",
                   {"I": x}, (rows, x.shape.dims[-1]))
@@ -217,7 +223,7 @@ def add_affine(gradient: Value, x: Value, mean: Value, slope: Value, shift: Valu
     x is read by a choice that depends on the gradient, though both its branches are x: PlaidML
     fuses an operation into the kernel before it only if it reads what that kernel made.
     """
-    return kernel("AddLine", """function (G, X, Mean[C], Slope[C], Shift[C]) -> (O) {
+    return kernel("AddAffine", """function (G, X, Mean[C], Slope[C], Shift[C]) -> (O) {
                       M[c : C] = =(Mean[c]);
                       S[c : C] = =(Slope[c]);
                       T[c : C] = =(Shift[c]);
@@ -252,7 +258,7 @@ def weights_collide_in_cache(window: Sequence[int], channels: int) -> bool:
     as there are channels. With a multiple of 128 they all fall on an eighth of the cache or less.
     In a copy they lie together, which pays where the window has several places.
     """
-    return channels % (2 * TOGETHER) == 0 and functools.reduce(operator.mul, window) > 1
+    return channels % (2 * TOGETHER) == 0 and math.prod(window) > 1
 
 
 def conv_input_gradient(dy: Value, weights: Value, dims, dilation, padding) -> Value:
@@ -283,8 +289,8 @@ def conv_input_gradient(dy: Value, weights: Value, dims, dilation, padding) -> V
 GROUP = 16  # images whose activations stay in a core's cache together
 
 
-def conv_kernel_gradient(x: Value, dy: Value, dims, dilation, padding, strides=None) -> Value:
-    """The gradient of a convolution with respect to its weights; of stride 1 unless told.
+def conv_kernel_gradient(x: Value, dy: Value, dims, dilation, padding, strides) -> Value:
+    """The gradient of a convolution with respect to its weights.
 
     x (n, *spatial, c), dy (n, *spatial, d), channels last; `dims` (*window, c, d).
 
@@ -295,7 +301,6 @@ def conv_kernel_gradient(x: Value, dy: Value, dims, dilation, padding, strides=N
     """
     rank = len(dilation)
     i, a = indices("i", rank), indices("a", rank)
-    strides = strides or (1,) * rank
     # The copy's last axis has the index that is last in the alphabet, so that it runs innermost.
     x_at = [*indices("b", rank - 1), "d"]
     x_ranges = indices("X", rank)

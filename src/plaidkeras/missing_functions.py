@@ -14,13 +14,10 @@ from plaidml.tile import Operation, Shape, Value
 from plaidkeras import checks, convolutions, kernels
 from plaidkeras.dtypes import BOOLEAN, floatx
 from plaidkeras.function import Function
-from plaidkeras.graph import kernel, kind
+from plaidkeras.graph import kernel, kind, stock
 from plaidkeras.kernels import indices, listed
 
-make_constant, make_variable = plaidml_backend.constant, plaidml_backend.variable
 stock_part = Value.__getitem__
-set_variable, stock_dropout = plaidml_backend.set_value, plaidml_backend.dropout
-stock_batch_dot = plaidml_backend.batch_dot
 
 
 def variable(value, dtype=None, name=None, constraint=None):
@@ -29,14 +26,14 @@ def variable(value, dtype=None, name=None, constraint=None):
         value, dtype = get_value(value), dtype or K.dtype(value)
     elif not isinstance(value, (bool, int, float)):
         value = np.asarray(value, dtype or K.floatx())
-    made = make_variable(value, dtype, name)
+    made = stock["variable"](value, dtype, name)
     made.constraint = constraint
     return made
 
 
 def constant(value, dtype=None, shape=None, name=None):
     """A constant; PlaidML's takes no nested lists."""
-    return make_constant(np.asarray(value), dtype,
+    return stock["constant"](np.asarray(value), dtype,
                          (np.shape(value) or (1,)) if shape is None else shape, name)
 
 
@@ -120,27 +117,21 @@ def reshape(x, shape):
     return op.reshape(x, shape)
 
 
-def dot(x, y):
-    """The product of the last axis of x with the last but one of y, or the only one."""
-    _expect_equal_axes(x, y, (-1, max(-2, -y.shape.ndims)))
-    return op.dot(x, y)
-
-
 def batch_dot(x, y, axes=None, name=None):
     """The products of each matrix of x with that of y, over one axis of each; else the last of x and the last
     but one of y."""
     pair = (axes, axes) if isinstance(axes, int) else axes or (x.shape.ndims - 1, y.shape.ndims - 2)
-    _expect_equal_axes(x, y, (0, 0), pair)
-    return stock_batch_dot(x, y, axes, name)
+    expect_equal_axes(x, y, (0, 0), pair)
+    return stock["batch_dot"](x, y, axes, name)
 
 
-def _expect_equal_axes(x, y, *pairs):
+def expect_equal_axes(x, y, *pairs):
     """Raise ValueError where axes that are multiplied differ: PlaidML would go on to the end of the shorter."""
     for left, right in pairs:
-        sizes = {checks.shape(x)[left], checks.shape(y)[right]}
+        sizes = {K.int_shape(x)[left], K.int_shape(y)[right]}
         if None not in sizes and len(sizes) > 1:
             raise ValueError(f"{x.name} and {y.name} cannot be multiplied: their shapes are "
-                             f"{checks.shape(x)} and {checks.shape(y)}")
+                             f"{K.int_shape(x)} and {K.int_shape(y)}")
 
 
 def pow(x, a):
@@ -158,40 +149,32 @@ def mod(x, y):
     return x - K.floor(x / y) * y
 
 
-class Switch(Operation):
-    """then where the condition is not zero, else otherwise, an element after the other."""
-
-    def __init__(self, condition, then, other):
-        super().__init__("function (C, T, E) -> (O) { O = (C ? T : E); }",
-                         [("C", condition), ("T", then), ("E", other)], [("O", then.shape)])
-
-
 def switch(condition, then_expression, else_expression):
     """One tensor or the other, by a condition for each element or row, or for all.
 
     Each expression may be a function without arguments. Raises ValueError if they are not of one
-    shape, or the condition is of higher rank.
+    rank, or the condition is of a higher one.
     """
     then, other = (Value.from_python_value(made() if callable(made) else made)
                    for made in (then_expression, else_expression))
     if not isinstance(condition, Value):
         return then if condition else other
     if then.shape.ndims != other.shape.ndims or condition.shape.ndims > then.shape.ndims:
-        raise ValueError(f"K.switch: the condition {checks.shape(condition)} does not choose between "
-                         f"tensors of the shapes {checks.shape(then)} and {checks.shape(other)}")
+        raise ValueError(f"K.switch: the condition {K.int_shape(condition)} does not choose between "
+                         f"tensors of the shapes {K.int_shape(then)} and {K.int_shape(other)}")
     if condition.shape.ndims:
         for _ in range(then.shape.ndims - condition.shape.ndims):
             condition = K.expand_dims(condition)
-    return Switch.function(condition, then, other)
+    return plaidml_backend.Switch.function(condition, then, other)
 
 
 def part(x, key):
     """x[key], also by the number that a tensor holds. Raises IndexError beyond a known end."""
     if isinstance(key, Value):
         return K.gather(x, K.reshape(key, (1,)))[0]
-    for size, index in zip(checks.shape(x), key if isinstance(key, tuple) else (key,)):
+    for size, index in zip(K.int_shape(x), key if isinstance(key, tuple) else (key,)):
         if isinstance(index, int) and size is not None and not -size <= index < size:
-            raise IndexError(f"{x.name} of shape {checks.shape(x)} has no part at {key}")
+            raise IndexError(f"{x.name} of shape {K.int_shape(x)} has no part at {key}")
         if index is Ellipsis:
             break
     return stock_part(x, key)
@@ -268,7 +251,7 @@ def local_conv1d(inputs, kernel, kernel_size, strides, data_format=None):
 def local_conv2d(inputs, kernel, kernel_size, strides, output_shape, data_format=None):
     """The same of images, kernel (rows * columns, window * c, filters)."""
     return convolutions.local_convolution(inputs, kernel, kernel_size, strides, output_shape,
-                                          data_format or K.image_data_format())
+                                          K.normalize_data_format(data_format))
 
 
 def log(x):
@@ -298,17 +281,15 @@ def arange(start, stop=None, step=1, dtype="int32"):
     """Numbers at equal distances, the ends also as tensors."""
     start, stop, step = (number if not isinstance(number, Value) else get_value(number).item()
                          for number in (start, stop, step))
-    return make_variable(np.arange(start, stop, step, dtype), dtype)
+    return stock["variable"](np.arange(start, stop, step, dtype), dtype)
 
 
 def bias_add(x, bias, data_format=None):
     """x (n, ...) plus a bias of its channels (c,), or of each place and channel (*spatial, c)."""
-    data_format = data_format or K.image_data_format()
-    if data_format not in ("channels_first", "channels_last"):
-        raise ValueError(f"Unknown data_format {data_format}")
+    data_format = K.normalize_data_format(data_format)
     *spatial, channels = bias.shape.dims
     if spatial and len(spatial) != x.shape.ndims - 2:
-        raise ValueError(f"a bias of shape {bias.shape.dims} cannot be added to {checks.shape(x)}")
+        raise ValueError(f"a bias of shape {bias.shape.dims} cannot be added to {K.int_shape(x)}")
     if data_format == "channels_first" and x.shape.ndims > 2:
         bias = K.reshape(bias, (1, channels, *(spatial or [1] * (x.shape.ndims - 2))))
     return x + bias
@@ -327,7 +308,7 @@ def dropout(x, level, noise_shape=None, seed=None):
     """x with a share `level` of its elements zero, the others larger by as much."""
     if not 0 <= level < 1:
         raise ValueError(f"K.dropout drops a share of at least 0 and less than 1, not {level}")
-    dropped = stock_dropout(x, level, noise_shape, seed)
+    dropped = stock["dropout"](x, level, noise_shape, seed)
     dropped.shape = x.shape  # PlaidML tells float32 of any
     return dropped
 
@@ -336,7 +317,7 @@ def set_value(x, value):
     """Put an array, number or list into a variable. Raises ValueError if it is of another shape."""
     if np.shape(value) != tuple(x.shape.dims) and np.size(value) != 1:
         raise ValueError(f"{x.name} is of the shape {x.shape.dims}: it cannot take {np.shape(value)}")
-    set_variable(x, np.reshape(np.asarray(value, K.dtype(x)), x.shape.dims))
+    stock["set_value"](x, np.reshape(np.asarray(value, K.dtype(x)), x.shape.dims))
 
 
 def in_top_k(predictions, targets, k):
@@ -408,9 +389,9 @@ class Interpolation(Operation):
 
 def resize_images(x, height_factor, width_factor, data_format, interpolation="nearest"):
     """x with its rows and columns repeated, or interpolated between as TensorFlow 1 does."""
-    if data_format not in ("channels_first", "channels_last"):
-        raise ValueError(f"Invalid data_format: {data_format}")
-    axes = (1, 2) if data_format == "channels_last" else (2, 3)
+    if interpolation not in ("nearest", "bilinear"):
+        raise ValueError(f"K.resize_images interpolates 'nearest' or 'bilinear', not {interpolation!r}")
+    axes = (1, 2) if K.normalize_data_format(data_format) == "channels_last" else (2, 3)
     for axis, factor in zip(axes, (height_factor, width_factor)):
         if interpolation == "nearest":
             x = K.repeat_elements(x, factor, axis)
@@ -426,7 +407,7 @@ def _bilinear(size, factor):
     return matrix / matrix.sum(axis=1, keepdims=True)
 
 
-REPLACEMENTS = (all, any, arange, argmax, batch_dot, bias_add, clip, concatenate, constant, dot, dropout, equal,
+REPLACEMENTS = (all, any, arange, argmax, batch_dot, bias_add, clip, concatenate, constant, dropout, equal,
                 gather, get_value, in_top_k, l2_normalize, local_conv1d, local_conv2d, log, logsumexp,
                 name_scope, not_equal, one_hot, pow, print_tensor, random_binomial, repeat_elements,
                 reshape, resize_images, separable_conv1d, set_value, softplus,

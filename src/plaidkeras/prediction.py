@@ -8,11 +8,8 @@ from keras.engine import training_arrays
 
 def fill_last_batch() -> None:
     """Let `Model.predict` compute its last, short batch with the program of the others."""
-    if not hasattr(training_arrays.predict_loop, "fills_last_batch"):
-        training_arrays.predict_loop = _filling(training_arrays.predict_loop)
+    predict_loop = training_arrays.predict_loop
 
-
-def _filling(predict_loop):
     @functools.wraps(predict_loop)
     def loop(model, function, inputs, batch_size=32, verbose=0, steps=None):
         def filled(arrays):
@@ -26,5 +23,4 @@ def _filling(predict_loop):
         has_full_batch = steps is None and inputs and inputs[0].shape[0] > batch_size
         return predict_loop(model, filled if has_full_batch else function, inputs, batch_size,
                             verbose, steps)
-    loop.fills_last_batch = True
-    return loop
+    training_arrays.predict_loop = loop

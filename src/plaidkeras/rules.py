@@ -14,14 +14,14 @@ is faster. An operation without a rule is left to PlaidML too, with a warning.
 from typing import NamedTuple
 
 import keras.backend as K
-from plaidml import op as plaidml_op
-from plaidml.op import AutoPadding, ConvolutionDataFormat, ConvolutionGrouping, PoolDataFormat
-from plaidml.op import PoolMode
-from plaidml.tile import DTYPE_INFOS, Value
+import numpy as np
+from plaidml.op import AutoPadding, ConvolutionDataFormat, ConvolutionGrouping, PoolDataFormat, PoolMode
+from plaidml.tile import Value
 
 from plaidkeras import convolutions, kernels
 from plaidkeras.device import on_cpu
-from plaidkeras.graph import arguments, is_plain_relu, kernel
+from plaidkeras.dtypes import COMPARISONS, is_float
+from plaidkeras.graph import arguments, is_plain_relu, kernel, kind
 from plaidkeras.kernels import indices, listed
 from plaidkeras.missing_functions import Interpolation
 from plaidkeras.stock_gradient import stock_gradient
@@ -54,7 +54,7 @@ def rule(kind: str, *operands: str):
 
 
 def elementwise(name: str, code: str, **inputs: Value) -> Value:
-    """One Tile expression over tensors of one shape; `g` comes first and gives the shape."""
+    """One Tile expression over tensors of one shape; `G` comes first and gives the shape."""
     code = f"function ({', '.join(inputs)}) -> (O) {{ O = {code}; }}"
     return kernel(name, code, inputs, inputs["G"].shape.dims)
 
@@ -68,10 +68,8 @@ for reverse in ("", "Rev"):
     RULES[reverse + "Sub", "R"] = lambda op, g: -g
     RULES[reverse + "Mul", "L"] = lambda op, g: g * op.operands["R"]
     RULES[reverse + "Mul", "R"] = lambda op, g: g * op.operands["L"]
-    for divide in ("Div", "TrueDiv"):
-        RULES[reverse + divide, "L"] = lambda op, g: g / op.operands["R"]
-        RULES[reverse + divide, "R"] = lambda op, g: (
-            -g * op.operands["L"] / (op.operands["R"] * op.operands["R"]))
+    RULES[reverse + "TrueDiv", "L"] = lambda op, g: g / op.operands["R"]
+    RULES[reverse + "TrueDiv", "R"] = lambda op, g: -g * op.operands["L"] / (op.operands["R"] * op.operands["R"])
 
 RULES["Negate", "I"] = lambda op, g: -g
 RULES["Identity", "I"] = RULES["Identity", "X"] = RULES["Copy", "I"] = lambda op, g: g
@@ -91,14 +89,10 @@ for name, wins in (("Maximum", ">"), ("Minimum", "<")):
     RULES[name, "R"] = _chosen("R", "L", wins)
 
 
-@rule("Pow", "I")
-def pow_base(op, g):
-    return elementwise("PowBase", "G * P * pow(I, P - 1.0)", G=g, **op.operands)
-
-
-@rule("Pow", "P")
-def pow_exponent(op, g):
-    return elementwise("PowExponent", "G * pow(I, P) * log(I)", G=g, **op.operands)
+RULES["Pow", "I"] = lambda op, g: elementwise("PowBase", "G * P * pow(I, P - 1.0)", G=g, **op.operands)
+# Of a base of 0 and less the logarithm is no number.
+RULES["Pow", "P"] = lambda op, g: elementwise(
+    "PowExponent", "G * (I > 0.0 ? pow(I, P) * log(I) : 0.0)", G=g, **op.operands)
 
 
 # Functions of one tensor. Where the derivative is simplest in terms of the output, it is.
@@ -113,7 +107,7 @@ RULES["Sigmoid", "I"] = lambda op, g: _of_output(op, "G * Y * (1.0 - Y)", g)
 RULES["Log", "I"] = lambda op, g: g / op.operands["I"]
 RULES["Sine", "I"] = lambda op, g: elementwise("SinGradient", "G * cos(I)", G=g, **op.operands)
 RULES["Cosine", "I"] = lambda op, g: elementwise("CosGradient", "-G * sin(I)", G=g, **op.operands)
-# At 0 the slope is infinite; PlaidML's sqrt is flat below it.
+# At 0 and below the slope is infinite.
 RULES["Sqrt", "I"] = lambda op, g: _of_output(op, "0.5 * G / Y", g)
 # relu and abs at 0 have the gradient 0, as in TensorFlow. A product with a mask is faster
 # than a choice between tensors.
@@ -122,14 +116,9 @@ RULES["Abs", "I"] = lambda op, g: elementwise(
 RULES["HardSigmoid", "X"] = lambda op, g: elementwise(
     "HardSigmoidGradient", "G * (X < -2.5 ? 0.0 : (X > 2.5 ? 0.0 : 0.2))", G=g, **op.operands)
 
-for name in ("Sign", "Round", "Floor", "Ceiling"):
-    RULES[name, "I"] = ZERO
-for name in ("Ge", "Gt", "Le", "Lt", "Equal", "NotEqual"):
-    RULES[name, ...] = ZERO
-for name in ("Signs", "FilledLike", "ZerosLike", "OnesLike", "StopGradient", "ShapeOf", "SymbolicDim"):
-    RULES[name, ...] = ZERO
-# A draw takes the shape of its operand, not its values.
-for name in ("PrngStep", "PrngState"):
+# Of PrngStep and PrngState too: a draw takes the shape of its operand, not its values.
+for name in ("Sign", "Round", "Floor", "Ceiling", "FloorDiv", "RevFloorDiv", *COMPARISONS, "Signs", "FilledLike",
+             "ZerosLike", "OnesLike", "StopGradient", "ShapeOf", "SymbolicDim", "PrngStep", "PrngState"):
     RULES[name, ...] = ZERO
 for name in ("ArgMax", "OneHot"):
     RULES[name, ...] = NOT_DIFFERENTIABLE
@@ -153,37 +142,22 @@ def elu(op, g):
     return elementwise("EluGradient", f"G * (X > 0.0 ? 1.0 : {alpha} * exp(X))", G=g, **op.operands)
 
 
-@rule("ClipMin", "I")
-def clip_min(op, g):
-    return elementwise("ClipMinGradient", "G * (I < MIN_VAL ? 0.0 : 1.0)", G=g, **op.operands)
-
-
-@rule("ClipMax", "I")
-def clip_max(op, g):
-    return elementwise("ClipMaxGradient", "G * (I > MAX_VAL ? 0.0 : 1.0)", G=g, **op.operands)
+RULES["ClipMin", "I"] = lambda op, g: elementwise(
+    "ClipMinGradient", "G * (I < MIN_VAL ? 0.0 : 1.0)", G=g, **op.operands)
+RULES["ClipMax", "I"] = lambda op, g: elementwise(
+    "ClipMaxGradient", "G * (I > MAX_VAL ? 0.0 : 1.0)", G=g, **op.operands)
 
 
 @rule("Cast", "I")
 def cast(op, g):
-    source = op.operands["I"].shape.dtype
-    if DTYPE_INFOS[source].base != "float":
-        return ZERO
-    return plaidml_op.cast(g, source)
+    x = op.operands["I"]
+    return K.cast(g, x.dtype) if is_float(x.shape.dtype) else ZERO
 
 
-@rule("Switch", "T")
-@rule("PhaseSwitch", "T")
-def switch_then(op, g):
-    return elementwise("SwitchThen", "(C ? G : 0.0)", G=g, C=op.operands["C"])
-
-
-@rule("Switch", "E")
-@rule("PhaseSwitch", "E")
-def switch_else(op, g):
-    return elementwise("SwitchElse", "(C ? 0.0 : G)", G=g, C=op.operands["C"])
-
-
-RULES["Switch", "C"] = RULES["PhaseSwitch", "C"] = ZERO
+for name in ("Switch", "PhaseSwitch"):
+    RULES[name, "C"] = ZERO
+    RULES[name, "T"] = lambda op, g: elementwise("SwitchThen", "(C ? G : 0.0)", G=g, C=op.operands["C"])
+    RULES[name, "E"] = lambda op, g: elementwise("SwitchElse", "(C ? 0.0 : G)", G=g, C=op.operands["C"])
 
 
 # Shapes
@@ -206,7 +180,7 @@ RULES["BroadcastLike", "L"] = RULES["ReshapeLike", "L"] = ZERO
 
 @rule("Transpose", "X")
 def transpose(op, g):
-    return kernels.transpose(g, sorted(range(len(op.order)), key=lambda axis: op.order[axis]))
+    return kernels.transpose(g, np.argsort(op.order).tolist())
 
 
 # These move or add up elements: PlaidML's own gradient moves them back.
@@ -230,7 +204,7 @@ def concatenate(op, g, operand):
 def spatial_padding(op, g):
     given = arguments(op)
     offsets = [before for before, _ in given["padding"]]
-    is_last = (given["data_format"] or K.image_data_format()) == "channels_last"
+    is_last = K.normalize_data_format(given["data_format"]) == "channels_last"
     return kernels.part(g, [0, *offsets, 0] if is_last else [0, 0, *offsets], op.operands["I"])
 
 
@@ -335,6 +309,8 @@ def dot_right(op, g):
 def _plain_convolution(op):
     """Strides, dilation and padding of a convolution that has a fast formulation, else None: on
     the CPU, channels last, not grouped."""
+    if kind(op) != "Convolution":  # one of backend.py, which has none of these
+        return (1, 1), (1, 1), (0, 0)
     if not on_cpu():  # the formulations below are shaped for the CPU's matrix kernels
         return None
     given = arguments(op)
@@ -354,6 +330,8 @@ def _plain_convolution(op):
 
 
 @rule("Convolution", "I")
+@rule("OneChannelConvolution", "I")
+@rule("WideConvolution", "I")
 def convolution_input(op, g):
     plain = _plain_convolution(op)
     if not plain:
@@ -367,6 +345,7 @@ def convolution_input(op, g):
 
 
 @rule("Convolution", "K")
+@rule("WideConvolution", "K")
 def convolution_weights(op, g):
     plain = _plain_convolution(op)
     if not plain:
@@ -385,33 +364,12 @@ RULES["Spread", "I"] = lambda op, g: convolutions.gathered(
     g, op.strides, op.offsets, op.operands["I"].shape.dims)
 
 
-@rule("LocalConvolution", "I")
-def local_convolution_input(op, g):
-    return convolutions.local_input_gradient(*op.operands.values(), g, op.strides)
-
-
-@rule("LocalConvolution", "K")
-def local_convolution_weights(op, g):
-    return convolutions.local_kernel_gradient(*op.operands.values(), g, op.strides)
-
-
-@rule("OneChannelConvolution", "I")
-@rule("WideConvolution", "I")
-def valid_convolution_input(op, g):
-    return kernels.conv_input_gradient(g, op.operands["K"], op.operands["I"].shape.dims,
-                                       (1, 1), (0, 0))
-
-
-@rule("OneChannelConvolution", "K")
-def one_channel_convolution_weights(op, g):
-    return kernels.one_channel_conv_kernel_gradient(
-        op.operands["I"], g, op.operands["K"].shape.dims)
-
-
-@rule("WideConvolution", "K")
-def wide_convolution_weights(op, g):
-    return kernels.conv_kernel_gradient(op.operands["I"], g, op.operands["K"].shape.dims,
-                                        (1, 1), (0, 0))
+RULES["LocalConvolution", "I"] = lambda op, g: convolutions.local_input_gradient(
+    *op.operands.values(), g, op.strides)
+RULES["LocalConvolution", "K"] = lambda op, g: convolutions.local_kernel_gradient(
+    *op.operands.values(), g, op.strides)
+RULES["OneChannelConvolution", "K"] = lambda op, g: kernels.one_channel_conv_kernel_gradient(
+    op.operands["I"], g, op.operands["K"].shape.dims)
 
 
 # Pooling
@@ -419,23 +377,21 @@ def wide_convolution_weights(op, g):
 @rule("Pool", "I")
 def pool(op, g):
     given, x, y = arguments(op), op.operands["I"], op.sole_output()
-    rank = x.shape.ndims - 2
     channels_last = given["data_format"] == PoolDataFormat.NXC
     spatial = x.shape.dims[1:-1] if channels_last else x.shape.dims[2:]
-    if given["mode"] != PoolMode.MAX or given["pads"] or any(
-            isinstance(dim, Value) for dim in spatial):
+    is_padded = given["padding"] != AutoPadding.VALID
+    if given["mode"] != PoolMode.MAX or given["pads"] or (
+            is_padded and any(isinstance(dim, Value) for dim in spatial)):
         return stock_gradient(op, "I", g)
-    window, strides = given["kernel_shape"], given["strides"]
-    padding = "same" if given["padding"] == AutoPadding.SAME_UPPER else "valid"
-    padding = [convolutions.places_and_padding(dim, size, stride, 1, padding)[1]
-               for dim, size, stride in zip(spatial, window, strides)]
-    if channels_last:
+    window, strides, padding = given["kernel_shape"], given["strides"], (0,) * len(spatial)
+    if is_padded:
+        padding = [convolutions.places_and_padding(dim, size, stride, 1, "same")[1]
+                   for dim, size, stride in zip(spatial, window, strides)]
+
+    def gradient(x, y, g):
         return kernels.max_pool_input_gradient(x, y, g, window, strides, padding)
-    last = [0, *range(2, rank + 2), 1]
-    first = [0, rank + 1, *range(1, rank + 1)]
-    x, y, g = (kernels.transpose(value, last) for value in (x, y, g))
-    return kernels.transpose(
-        kernels.max_pool_input_gradient(x, y, g, window, strides, padding), first)
+
+    return gradient(x, y, g) if channels_last else kernels.with_channels_last(gradient, x, y, g)
 
 
 @rule("MaxPool", "X")
@@ -488,16 +444,8 @@ def normalization_variance(op, g):
             * (inverse * inverse * inverse) * -0.5)
 
 
-@rule("Normalization", "Gamma")
-def normalization_gamma(op, g):
-    return _channel_sums(op, g)[1] * _inverse_deviation(op)
-
-
-@rule("Normalization", "Beta")
-def normalization_beta(op, g):
-    return _channel_sums(op, g)[0]
-
-
+RULES["Normalization", "Gamma"] = lambda op, g: _channel_sums(op, g)[1] * _inverse_deviation(op)
+RULES["Normalization", "Beta"] = lambda op, g: _channel_sums(op, g)[0]
 RULES["Deviations", "X"] = lambda op, g: g
 RULES["Deviations", "Mean"] = lambda op, g: -kernels.sum_to_channels(g)
 
@@ -545,7 +493,7 @@ def softmax(op, g):
     return y * (g - kernels.sum_to(g * y, [g.shape.ndims - 1], keepdims=True))
 
 
-def _of_rows(op, name, code, **inputs):
+def _of_rows(op, g, name, code):
     """A function of logits and targets (..., k) and of the gradient (...) of their cross-entropy.
 
     In its code D are the logits less the largest, E their exponentials, S the sums of these, and
@@ -561,19 +509,19 @@ def _of_rows(op, name, code, **inputs):
             S[{row}, z : {rows}, 1] = +(E[{row}, k]);
             H[{row}, z : {rows}, 1] = =(G[{row}]);
             {code.format(row=row, rows=rows)}
-        }}""", {**op.operands, **inputs}, op.operands["X"].shape.dims)
+        }}""", {**op.operands, "G": g}, op.operands["X"].shape.dims)
 
 
 @rule("SoftmaxCrossentropy", "X")
 def softmax_crossentropy_logits(op, g):
-    return _of_rows(op, "SoftmaxCrossentropyGradient", """
+    return _of_rows(op, g, "SoftmaxCrossentropyGradient", """
         W[{row}, z : {rows}, 1] = +(T[{row}, k]);
-        O = H * (W * E / S - T);""", G=g)
+        O = H * (W * E / S - T);""")
 
 
 @rule("SoftmaxCrossentropy", "T")
 def softmax_crossentropy_target(op, g):
-    return _of_rows(op, "SoftmaxCrossentropyTarget", "O = H * (log(S) - D);", G=g)
+    return _of_rows(op, g, "SoftmaxCrossentropyTarget", "O = H * (log(S) - D);")
 
 
 @rule("CategoricalCrossentropy", "O")
@@ -585,7 +533,7 @@ def categorical_crossentropy_output(op, g):
 @rule("CategoricalCrossentropy", "T")
 def categorical_crossentropy_target(op, g):
     output = op.operands["O"]
-    return -kernels.restore_axes(g, output, [output.shape.ndims - 1]) * plaidml_op.log(output)
+    return -kernels.restore_axes(g, output, [output.shape.ndims - 1]) * K.log(output)
 
 
 @rule("BinaryCrossentropy", "O")

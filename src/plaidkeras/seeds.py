@@ -11,26 +11,27 @@ import keras.backend as K
 import numpy as np
 import plaidml.keras.backend as plaidml_backend
 
+PLACES = {"dropout": 3, "random_normal": 4, "random_normal_variable": 5, "random_uniform": 4,
+          "random_uniform_variable": 5, "truncated_normal": 4}
+
 
 def replace_functions() -> None:
     """Let the drawing functions of keras.backend follow their seed."""
-    for name in ("dropout", "random_normal", "random_normal_variable", "random_uniform",
-                 "random_uniform_variable", "truncated_normal"):
+    for name, place in PLACES.items():
+        seeded = _following_seed(getattr(K, name), place)
         # keras.backend is a copy of the names of plaidml.keras.backend: both need them.
         for module in (K, plaidml_backend):
-            setattr(module, name, _following_seed(getattr(module, name)))
+            setattr(module, name, seeded)
 
 
-def _following_seed(draw):
-    """`draw` with the seed it is given, 0 among them; what NumPy draws elsewhere is untouched."""
-    if getattr(draw, "follows_seed", False):
-        return draw
-
+def _following_seed(draw, place):
+    """`draw` with the seed it is given, 0 among them; what NumPy draws elsewhere is untouched.
+    place: of the seed among the arguments."""
     @functools.wraps(draw)
     def seeded(*arguments, seed=None, **keywords):
+        seed = arguments[place] if len(arguments) > place else seed
         with _numpy_seeded(seed):  # PlaidML's states come from NumPy's generator
-            return draw(*arguments, **keywords)
-    seeded.follows_seed = True
+            return draw(*arguments[:place], **keywords)
     return seeded
 
 

@@ -6,11 +6,6 @@ import plaidml
 from plaidml.tile import Operation, Value
 
 
-def stock_gradient(operation: Operation, operand: str, g: Value) -> Value:
-    """The gradient of one operand of an operation, given its output's gradient g."""
-    return StockGradient(operation, operand, g).sole_output()
-
-
 class StockGradient(Operation):
     """PlaidML's own gradient of one operation, for one operand, given its output's gradient g.
 
@@ -27,7 +22,7 @@ class StockGradient(Operation):
         inputs = {name: plaidml.Placeholder(value.shape.ndims)
                   for name, value in self.operands.items()}
         cut_out = copy.copy(self.operation)
-        cut_out.inputs = {name: _bound(inputs[name]) for name in self.operation.operands}
+        cut_out.inputs = {name: Value.from_var(inputs[name], ()) for name in self.operation.operands}
         (output,) = cut_out.bind(bindings).values()
         loss = _apply(bindings, plaidml.Function(_weighted_sum(self.operands["Gradient"])),
                       {"Y": output, "G": inputs["Gradient"]}, "L")
@@ -39,8 +34,7 @@ class StockGradient(Operation):
         return {"O": _apply(bindings, composer.build(), actual, "O")}
 
 
-def _bound(variable: plaidml.Var) -> Value:
-    return Value.from_var(variable, ())
+stock_gradient = StockGradient.function
 
 
 def _weighted_sum(like: Value) -> str:

@@ -142,6 +142,28 @@ def test_a_tensor_times_itself():
         np.testing.assert_allclose(gradient, ones @ matrix.T + matrix.T @ ones, rtol=1e-5)
 
 
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_a_max_pool_of_equal_numbers_passes_a_gradient_once(padding):
+    for sides in (4, 4), (None, None):
+        pool = keras.Sequential([keras.layers.MaxPooling2D(2, padding=padding, input_shape=(*sides, 1))])
+        if sides == (None, None) and padding == "same":
+            continue  # where the first window lies is not known
+        found, = evaluate(*K.gradients(K.sum(pool.output), [pool.input]), inputs=[pool.input],
+                          arrays=[np.zeros((1, 4, 4, 1))])
+        assert found.sum() == 4
+
+
+def test_a_whole_quotient_has_no_slope():
+    x = K.variable([5.5, -1.5])
+    assert evaluate(*K.gradients(K.sum(x + x // 2.0), [x]))[0].tolist() == [1, 1]
+
+
+def test_the_slope_of_an_exponent_is_a_number_where_the_base_is_zero():
+    base, exponent = K.variable([0.0, 2.0]), K.variable([2.0, 3.0])
+    np.testing.assert_allclose(evaluate(*K.gradients(K.sum(K.pow(base, exponent)), [exponent]))[0],
+                               [0, 8 * np.log(2)], rtol=1e-5)
+
+
 def convolutional(sides, channels, filters):
     model = keras.Sequential([
         keras.layers.Conv2D(filters, 3, activation="relu", input_shape=(*sides, channels)),

@@ -55,6 +55,8 @@ def test_one_seed_trains_to_the_same_bits_in_one_process_and_in_another():
 
 DRAWS = {
     "dropout": lambda seed: K.dropout(K.ones((16, 16)), 0.5, seed=seed),
+    "dropout, by position": lambda seed: K.dropout(K.ones((16, 16)), 0.5, None, seed),
+    "random_normal, by position": lambda seed: K.random_normal((16, 16), 0.0, 1.0, None, seed),
     "random_uniform": lambda seed: K.random_uniform((16, 16), seed=seed),
     "random_normal": lambda seed: K.random_normal((16, 16), seed=seed),
     "truncated_normal": lambda seed: K.truncated_normal((16, 16), seed=seed),

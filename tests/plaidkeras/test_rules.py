@@ -287,7 +287,6 @@ def test_every_line_of_the_table_has_a_test():
             named |= {(kind, operand) for operand in operands}
     named |= {("Cast", "I"), ("PrngValue", "X")}
     twins = {("RevAdd", "L"), ("RevSub", "L"), ("RevMul", "L"), ("RevTrueDiv", "L"),
-             ("Div", "L"), ("Div", "R"), ("RevDiv", "L"), ("RevDiv", "R"),  # Python 2's names
              ("PhaseSwitch", "T"), ("PhaseSwitch", "E")}
     differentiable = {line for line, rule in RULES.items()
                       if rule not in (ZERO, NOT_DIFFERENTIABLE)}
