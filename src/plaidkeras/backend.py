@@ -15,7 +15,7 @@ from plaidkeras import convolutions, kernels, missing_functions, recurrences
 from plaidkeras.device import on_cpu
 from plaidkeras.function import Function
 from plaidkeras.gradients import gradients
-from plaidkeras.graph import PhaseSwitch, is_plain_relu, kernel, stock
+from plaidkeras.graph import Deferred, PhaseSwitch, is_plain_relu, kernel, stock
 from plaidkeras.kernels import (channel_sizes, channel_sum_code, constant, indices, listed,
                                 rows_per_channel, transpose, with_channels_last)
 
@@ -250,29 +250,49 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     return stock["categorical_crossentropy"](target, output, from_logits)
 
 
-class LongDot(Operation):
-    """x (n, k) times y (k, d), the sums over k in parts: those of thousands of terms lose a digit."""
+class DotInParts(Operation):
+    """x (n, k) times y (k, d), the sums over k in parts: those of thousands of terms lose a digit.
 
-    LENGTH = 2048
+    An odd number of rows, above all a single one, misses the matrix kernels: with `even` they are
+    copied, and one added.
+    """
 
-    def __init__(self, x, y, parts):
-        length = y.shape.dims[0] // parts
+    def __init__(self, x, y, parts, even):
+        length, rows = y.shape.dims[0] // parts, kernels.EVEN if even else "N"
+        copy = f"T[n, k : {rows}, K] = =(X[n, k]);" if even else ""
         super().__init__(
             f"""function (X[N, K], Y[K, D]) -> (O) {{
-                    P[a, n, d : {parts}, N, D] =
-                        +(X[n, {length}*a + k] * Y[{length}*a + k, d]), k < {length} no_defract;
+                    {copy}
+                    P[a, n, d : {parts}, {rows}, D] =
+                        +({"T" if even else "X"}[n, {length}*a + k] * Y[{length}*a + k, d]), k < {length} no_defract;
                     O[n, z : N, D] = +(P[a, n, z]);
                 }}""", [("X", x), ("Y", y)],
             [("O", Shape(x.shape.dtype, (x.shape.dims[0], y.shape.dims[1])))])
+
+
+class MatrixProduct(Deferred):
+    """x (n, k) times y (k, d), in the way that suits k and whether n is odd."""
+
+    LONG = 2048
+
+    def __init__(self, x, y):
+        super().__init__(None, [("X", x), ("Y", y)],
+                         [("O", Shape(x.shape.dtype, (x.shape.dims[0], y.shape.dims[1])))])
+
+    def expand(self, setting):
+        x, y = self.operands.values()
+        length = y.shape.dims[0]
+        parts = next((count for count in (8, 4, 2) if length % (2 * count) == 0), 1) if length >= self.LONG else 1
+        if parts == 1 and not setting.has_odd_rows:
+            return {"O": stock["dot"](x, y)}
+        return {"O": DotInParts.function(x, y, parts, setting.has_odd_rows)}
 
 
 def dot(x, y):
     """The product of tensors, over the last axis of x and the last but one of y, or its only one."""
     missing_functions.expect_equal_axes(x, y, (-1, max(-2, -y.shape.ndims)))
     if on_cpu() and x.shape.ndims == y.shape.ndims == 2 and isinstance(y.shape.dims[0], int):
-        parts = [count for count in (8, 4, 2) if y.shape.dims[0] % (2 * count) == 0]
-        if y.shape.dims[0] >= LongDot.LENGTH and parts:
-            return LongDot.function(x, y, parts[0])
+        return MatrixProduct.function(x, y)
     return stock["dot"](x, y)
 
 

@@ -62,11 +62,9 @@ class Function:
     def _setting(self, arrays):
         """What a program for these arrays is compiled for."""
         phase = None if self.phase_input is None else int(arrays[self.phase_input])
-        if not self._steps:
-            return Setting(phase)
-        counts = Function(self.inputs, self._steps, [])(arrays)
-        return Setting(phase, frozenset(
-            (steps.key, int(count)) for steps, count in zip(self._steps, counts)))
+        counts = Function(self.inputs, self._steps, [])(arrays) if self._steps else []
+        return Setting(phase, frozenset((steps.key, int(count)) for steps, count in zip(self._steps, counts)),
+                       any(np.shape(array)[0] % 2 for array in arrays if np.ndim(array)))
 
     def _compile(self, setting):
         # An update is an output that is stored where its variable is. PlaidML writes these one

@@ -23,11 +23,13 @@ stock = dict(vars(plaidml_backend))  # PlaidML's own functions, for what ours do
 
 
 class Setting(NamedTuple):
-    """What a program is compiled for: a learning phase, or None where there is none, and the number
-    of steps of each unrolled operation, by the key of the Value that stands for it."""
+    """What a program is compiled for: a learning phase, or None where there is none; the number of
+    steps of each unrolled operation, by the key of the Value that stands for it; and whether some
+    input has an odd number of rows."""
 
     phase: int | None
     steps: frozenset = frozenset()
+    has_odd_rows: bool = False
 
 
 TRAIN = Setting(1)

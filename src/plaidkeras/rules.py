@@ -289,7 +289,7 @@ def _with_axis_at(x, axis):
 
 
 @rule("Dot", "X")
-@rule("LongDot", "X")
+@rule("DotInParts", "X")
 def dot_left(op, g):
     x, y = op.operands["X"], op.operands["Y"]
     if y.shape.ndims != 2 or not on_cpu():
@@ -298,7 +298,7 @@ def dot_left(op, g):
 
 
 @rule("Dot", "Y")
-@rule("LongDot", "Y")
+@rule("DotInParts", "Y")
 def dot_right(op, g):
     x, y = op.operands["X"], op.operands["Y"]
     if y.shape.ndims != 2 or not on_cpu():

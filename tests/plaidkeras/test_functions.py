@@ -84,6 +84,16 @@ def test_normalization_over_any_axes_is_that_of_numpy(axes):
         array.var(tuple(axes), keepdims=True) + 1e-3), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("length", [6, 40, 2048])
+def test_a_product_is_that_of_numpy_for_any_number_of_rows(length):
+    y = np.random.RandomState(0).standard_normal((length, 5)).astype("float32")
+    x = K.placeholder((None, length))
+    product = K.function([x], [K.dot(x, K.variable(y))])
+    for rows in 1, 2, 3, 8, 1:
+        array = np.random.RandomState(rows).standard_normal((rows, length)).astype("float32")
+        np.testing.assert_allclose(product([array])[0], array @ y, rtol=1e-3, atol=1e-4)
+
+
 def test_parts_beyond_the_end_are_refused(x):
     with pytest.raises(IndexError, match="has no part at 3"):
         x[3]

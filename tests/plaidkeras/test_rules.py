@@ -8,7 +8,7 @@ import pytest
 
 from plaidkeras.gradient_check import WrongGradient, check_gradients
 from plaidkeras.graph import copied
-from plaidkeras.backend import LongDot, stock
+from plaidkeras.backend import DotInParts, stock
 from plaidkeras.rules import NOT_DIFFERENTIABLE, RULES, ZERO
 
 random = np.random.RandomState(7)
@@ -124,7 +124,9 @@ CASES = {
     "MinReduce I": (lambda x: K.min(x, axis=0, keepdims=True), [apart(3, 4)]),
     "Dot X Y": (K.dot, [normal(8, 6), normal(6, 4)]),
     "Dot X Y, of rank 3": (K.dot, [normal(2, 3, 6), normal(6, 4)]),
-    "LongDot X Y": (lambda x, y: LongDot.function(x, y, 2), [normal(4, 12), normal(12, 3)]),
+    "DotInParts X Y": (lambda x, y: DotInParts.function(x, y, 2, False), [normal(4, 12), normal(12, 3)]),
+    "DotInParts X Y, of an odd number of rows": (
+        lambda x, y: DotInParts.function(x, y, 2, True), [normal(3, 12), normal(12, 3)]),
     "Convolution I K": (lambda x, k: K.conv2d(x, k), [normal(2, 5, 6, 2), normal(3, 3, 2, 4)]),
     "Convolution I K, same": (lambda x, k: K.conv2d(x, k, padding="same"),
                               [normal(2, 5, 4, 2), normal(3, 2, 2, 2)]),
