@@ -173,10 +173,10 @@ def _names(labels: np.ndarray, squares: np.ndarray, wrong: np.ndarray, size: tup
 
 def _neighbours(labels: np.ndarray, points: np.ndarray) -> list[Neighbours]:
     beside = np.zeros((len(CLASSES), len(CLASSES)), int)  # by the label, and by that of the nearest digit
-    for index, point in enumerate(points):
-        distances = ((points - point) ** 2).sum(axis=1)
-        distances[index] = np.inf
-        beside[labels[index], labels[distances.argmin()]] += 1
+    for rows in np.array_split(np.arange(len(points)), len(points) // 500 + 1):
+        distances = (points ** 2).sum(axis=1) - 2 * points[rows] @ points.T  # squared, less what a row has alike
+        distances[np.arange(len(rows)), rows] = np.inf
+        np.add.at(beside, (labels[rows], labels[distances.argmin(axis=1)]), 1)
     others = beside - np.diag(beside.diagonal())
     return [Neighbours(label, int(counts.sum()), int(counts[label]), int(others[label].argmax()),
                        int(others[label].max()))

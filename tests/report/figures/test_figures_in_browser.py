@@ -295,5 +295,5 @@ def test_the_bar_of_the_true_label_is_blue_and_that_of_the_predicted_one_red(vis
     page = visit("misclassified")
     for look in each_look(page):
         for role, hue in (("true", "blue"), ("predicted", "red")):
-            bar = page.locator(f".misclassified li[data-confidence='55.0'] rect.{role}")
+            bar = page.locator(f".misclassified li[data-confidence='55.0'] path.{role}")
             assert hue_of(at(picture_of(bar), 1, 1, 2, 2)) == hue, look
