@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from digits.handwriting import TRAITS
 from report.figures import images
 from report.output import network
 from report.output.bundle import Bundle
 from report.pages import activations
 from report.pages.activations import Watched
+from report.pages.handwriting import ENDS
 from report.pages.shared import Digit, digit
 from report.pages.study import Study
 
@@ -49,7 +49,7 @@ class Context:
 
 def context(study: Study, bundle: Bundle) -> Context:
     picks, pixels = _picks(study, bundle)
-    thickness = float(np.median(study.run.handwriting.traits[:, TRAITS.index("thickness")]))
+    thickness = float(np.median(study.run.handwriting.traits[:, list(ENDS).index("thickness")]))
     weights, refusal = None, ""
     try:
         script = network.script(

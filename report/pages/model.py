@@ -26,7 +26,8 @@ class Context:
 def context(study: Study, bundle: Bundle) -> Context:
     files = [("model-card.md", model_card(study).encode(), "what it is, how good, and how to use it"),
              ("metrics.json", json.dumps(metrics(study), indent=1).encode() + b"\n", "all figures, for programs"),
-             ("architecture.json", read_bytes(study.first.folder / "architecture.json"), "Keras’s description of the network")]
+             ("architecture.json", read_bytes(study.first.folder / "architecture.json"),
+              "Keras’s description of the network")]
     stored = [read_bytes(member.folder / "weights.npz") for member in study.members]
     is_halved = sum(map(len, stored)) > LARGEST
     for member, weights in zip(study.members, stored):

@@ -54,10 +54,9 @@ class Study:
         return [_mean([epoch for member in self.members for epoch in member.epochs(stage)[number:number + 1]])
                 for number in range(len(longest))]
 
-    @property
-    def best_epoch(self) -> Epoch:
-        """Of the fit the one with the lowest validation loss."""
-        return min(self.mean_epochs(FIT), key=lambda epoch: epoch.val_loss)
+    def best_epoch(self, stage: str = FIT) -> Epoch:
+        """The one with the lowest validation loss, of the mean over the networks."""
+        return min(self.mean_epochs(stage), key=lambda epoch: epoch.val_loss)
 
     @property
     def largest(self) -> Layer:

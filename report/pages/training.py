@@ -54,7 +54,7 @@ def context(study: Study, bundle: Bundle) -> Context:
 
 def _stage(study: Study, stage: str) -> Stage:
     epochs, draw = study.mean_epochs(stage), study.drawings.svg
-    best, last = min(epochs, key=lambda epoch: epoch.val_loss), epochs[-1]
+    best, last = study.best_epoch(stage), epochs[-1]
     rates = [epoch.learning_rate for epoch in epochs]
     of_members = [found for member in study.members if (found := member.epochs(stage))]
     parts = [member.rows for member in study.members]

@@ -73,9 +73,9 @@ FACTS: dict[str, tuple[str, Callable[[Study], str]]] = {
     "refit_epochs": ("epochs of the refit", lambda study: number(len(study.mean_epochs(REFIT)))),
     "refit_rows": ("rows that the refit learned from", promise.refit_rows),
     "batch_size": ("images a batch", lambda study: number(study.recipe.batch_size)),
-    "best_epoch": ("epoch of the fit with the lowest validation loss", lambda study: str(study.best_epoch.epoch)),
-    "best_loss": ("its validation loss", lambda study: decimal(study.best_epoch.val_loss)),
-    "best_accuracy": ("its validation accuracy", lambda study: percent(study.best_epoch.val_acc)),
+    "best_epoch": ("epoch of the fit with the lowest validation loss", lambda study: str(study.best_epoch().epoch)),
+    "best_loss": ("its validation loss", lambda study: decimal(study.best_epoch().val_loss)),
+    "best_accuracy": ("its validation accuracy", lambda study: percent(study.best_epoch().val_acc)),
     "refit_accuracy": ("validation accuracy at the end of the refit: no estimate", lambda study: next(
         (percent(last.val_acc) for last in study.mean_epochs(REFIT)[-1:]), "none")),
     "time": ("time of all epochs", lambda study: duration(study.seconds())),

@@ -95,10 +95,11 @@ class Validate(Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         judged = Evaluation(np.arange(len(self.labels)), self.labels, self.predict(self.images).astype(float))
-        expect_finite(judged.loss, self.stage, epoch + 1, "")
+        loss = judged.loss
+        expect_finite(loss, self.stage, epoch + 1, "")
         self.history.append(Epoch(
             stage=self.stage, epoch=epoch + 1, learning_rate=float(logs["learning_rate"]),
-            loss=float(logs["loss"]), acc=min(float(logs["acc"]), 1.0), val_loss=judged.loss, val_acc=judged.accuracy,
+            loss=float(logs["loss"]), acc=min(float(logs["acc"]), 1.0), val_loss=loss, val_acc=judged.accuracy,
             seconds=max(round(time.perf_counter() - self.started, 3), 0.001)))
 
 

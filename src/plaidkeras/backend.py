@@ -258,13 +258,15 @@ class DotInParts(Operation):
     """
 
     def __init__(self, x, y, parts, even):
-        length, rows = y.shape.dims[0] // parts, kernels.EVEN if even else "N"
-        copy = f"T[n, k : {rows}, K] = =(X[n, k]);" if even else ""
+        length = y.shape.dims[0] // parts
+        rows, left, copy = "N", "X", ""
+        if even:
+            rows, left, copy = kernels.EVEN, "T", f"T[n, k : {kernels.EVEN}, K] = =(X[n, k]);"
         super().__init__(
             f"""function (X[N, K], Y[K, D]) -> (O) {{
                     {copy}
                     P[a, n, d : {parts}, {rows}, D] =
-                        +({"T" if even else "X"}[n, {length}*a + k] * Y[{length}*a + k, d]), k < {length} no_defract;
+                        +({left}[n, {length}*a + k] * Y[{length}*a + k, d]), k < {length} no_defract;
                     O[n, z : N, D] = +(P[a, n, z]);
                 }}""", [("X", x), ("Y", y)],
             [("O", Shape(x.shape.dtype, (x.shape.dims[0], y.shape.dims[1])))])
@@ -282,7 +284,7 @@ class MatrixProduct(Deferred):
     def expand(self, setting):
         x, y = self.operands.values()
         length = y.shape.dims[0]
-        parts = next((count for count in (8, 4, 2) if length % (2 * count) == 0), 1) if length >= self.LONG else 1
+        parts = next((count for count in (8, 4, 2) if length >= self.LONG and length % (2 * count) == 0), 1)
         if parts == 1 and not setting.has_odd_rows:
             return {"O": stock["dot"](x, y)}
         return {"O": DotInParts.function(x, y, parts, setting.has_odd_rows)}

@@ -171,17 +171,17 @@ class LocalConvolution(Operation):
     """A convolution of x (n, *spatial, c) with other weights at each place: (*places, *window, c, d)."""
 
     def __init__(self, x, weights, strides):
-        self.strides, rank = tuple(strides), len(strides)
-        places = weights.shape.dims[:rank]
+        self.strides, places = tuple(strides), weights.shape.dims[:len(strides)]
         super().__init__(_local(
-            rank, self.strides, f"function (I[N, {{x}}, C], K[{{p}}, {{k}}, C, D]) -> (O) {{{{"
-            f" O[n, {{at}}, d : N, {{p}}, D] = +(I[n, {{read}}, c] * K[{{at}}, {{place}}, c, d]); }}}}"),
+            self.strides, "function (I[N, {x}, C], K[{p}, {k}, C, D]) -> (O) {{"
+            " O[n, {at}, d : N, {p}, D] = +(I[n, {read}, c] * K[{at}, {place}, c, d]); }}"),
             [("I", x), ("K", weights)],
             [("O", Shape(x.shape.dtype, (x.shape.dims[0], *places, weights.shape.dims[-1])))])
 
 
-def _local(rank, strides, code):
+def _local(strides, code):
     """Tile code with the names of the indices and sizes of a local convolution put in."""
+    rank = len(strides)
     at, place = indices("p", rank), indices("k", rank)
     read = listed(*(f"{stride}*{p} + {k}" for stride, p, k in zip(strides, at, place)))
     return code.format(x=listed(*indices("X", rank)), p=listed(*at).upper(), k=listed(*place).upper(),
@@ -191,7 +191,7 @@ def _local(rank, strides, code):
 def local_input_gradient(x: Value, weights: Value, dy: Value, strides) -> Value:
     """The gradient of LocalConvolution with respect to x."""
     return kernel("LocalInputGradient", _local(
-        len(strides), strides, "function (I[N, {x}, C], K[{p}, {k}, C, D], G[N, {p}, D]) -> (O) {{"
+        strides, "function (I[N, {x}, C], K[{p}, {k}, C, D], G[N, {p}, D]) -> (O) {{"
         " O[n, {read}, c : N, {x}, C] = +(G[n, {at}, d] * K[{at}, {place}, c, d]); }}"),
         {"I": x, "K": weights, "G": dy}, x.shape.dims)
 
@@ -199,7 +199,7 @@ def local_input_gradient(x: Value, weights: Value, dy: Value, strides) -> Value:
 def local_kernel_gradient(x: Value, weights: Value, dy: Value, strides) -> Value:
     """The gradient of LocalConvolution with respect to its weights."""
     return kernel("LocalKernelGradient", _local(
-        len(strides), strides, "function (I[N, {x}, C], K[{p}, {k}, C, D], G[N, {p}, D]) -> (O) {{"
+        strides, "function (I[N, {x}, C], K[{p}, {k}, C, D], G[N, {p}, D]) -> (O) {{"
         " O[{at}, {place}, c, d : {p}, {k}, C, D] = +(I[n, {read}, c] * G[n, {at}, d]); }}"),
         {"I": x, "K": weights, "G": dy}, weights.shape.dims)
 

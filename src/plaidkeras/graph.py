@@ -12,7 +12,6 @@ import inspect
 import re
 from typing import NamedTuple
 
-import plaidml
 import plaidml.keras.backend as plaidml_backend
 from plaidml.tile import Operation, Shape, Value
 

@@ -11,7 +11,7 @@ import plaidml.keras.backend as plaidml_backend
 from plaidml import op, tile
 from plaidml.tile import Operation, Shape, Value
 
-from plaidkeras import checks, convolutions, kernels
+from plaidkeras import convolutions, kernels
 from plaidkeras.dtypes import BOOLEAN, floatx
 from plaidkeras.function import Function
 from plaidkeras.graph import kernel, kind, stock

@@ -12,7 +12,7 @@ import html5lib
 import numpy as np
 import pytest
 from PIL import Image
-from made import MISCLASSIFIED, TEST, TRAIN, VALIDATION
+from made import MISCLASSIFIED, TEST, VALIDATION
 from pages_as_trees import NAMES, read_html, text_of
 
 from digits import recipes
