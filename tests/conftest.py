@@ -1,12 +1,10 @@
-"""Options that several packages' tests share, and what a test needs that not every machine has."""
+"""Options that several packages' tests share."""
 
-import importlib.util
 import os
-import shutil
 import signal
-from pathlib import Path
 
 import pytest
+import requirements
 from hypothesis import HealthCheck, settings
 
 # Examples are drawn the same way each time: few, or many by --hypothesis-profile thorough.
@@ -25,29 +23,6 @@ def pytest_addoption(parser):
                      help="write what the made run's site says as the golden site")
 
 
-# @pytest.mark.needs("pocl", "gcc"): skipped where one of these is missing, failed where REPORT_REQUIRE,
-# a list with commas in the environment, names it. A test with the fixture `browser` needs "chromium".
-OCLGRIND = Path("/usr/lib/oclgrind/liboclgrind-rt-icd.so")
-POCL = Path("/etc/OpenCL/vendors/pocl.icd")
-NEEDS = {
-    "chromium": (lambda: any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-                 "apt-get install chromium"),
-    "oclgrind": (lambda: OCLGRIND.exists() and opens_opencl(),
-                 "apt-get install oclgrind ocl-icd-opencl-dev"),
-    "pocl": (lambda: POCL.exists() and opens_opencl(),
-             "apt-get install pocl-opencl-icd ocl-icd-opencl-dev"),
-    "gcc": (lambda: shutil.which("gcc") and Path("/usr/include/CL/cl_icd.h").exists(),
-            "apt-get install gcc libc6-dev ocl-icd-opencl-dev"),
-    "torch": (lambda: importlib.util.find_spec("torch"), "pip install '.[torch]'"),
-    "dask": (lambda: importlib.util.find_spec("distributed"), "pip install '.[dask]'"),
-}
-
-
-def opens_opencl() -> bool:
-    from plaidkeras import opencl
-    return opencl.opens(opencl.LOADERS[0])
-
-
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("slow"):
@@ -60,7 +35,7 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_setup(item):
     required = os.environ.get("REPORT_REQUIRE", "").split(",")
     for name in [name for marker in item.iter_markers("needs") for name in marker.args]:
-        is_there, remedy = NEEDS[name]
+        is_there, remedy = requirements.NEEDS[name]
         if not is_there():
             (pytest.fail if name in required else pytest.skip)(f"{name} is not installed ({remedy})")
 

@@ -9,7 +9,8 @@ import sys
 import time
 
 import pytest
-from test_opencl import OCLGRIND, oclgrind
+import requirements
+from test_opencl import oclgrind
 
 import plaidkeras
 from plaidkeras import device, doctor, opencl, processor
@@ -63,7 +64,7 @@ def test_a_setting_of_plaidml_that_hides_devices_is_found(monkeypatch, icds):
 @pytest.mark.slow
 @pytest.mark.needs("pocl")
 def test_pocl_is_refused_for_its_type(monkeypatch):
-    found = found_here(monkeypatch, OCL_ICD_VENDORS="/etc/OpenCL/vendors")
+    found = found_here(monkeypatch, OCL_ICD_VENDORS=str(requirements.POCL.parent))
     (refusal,) = [each for each in found if "is an OpenCL device of type CPU" in each.text]
     assert refusal.state == NOTE and "--device llvm_cpu.0 computes on the same" in refusal.mend
 
@@ -74,7 +75,7 @@ SINGLE_THREADED = dict(OPENCL_BUILD_THREADS="1", OCLGRIND_NUM_THREADS="1")  # el
 @pytest.mark.slow
 @pytest.mark.needs("oclgrind")
 def test_oclgrind_matches_no_hardware_configuration(monkeypatch, icds):
-    found = found_here(monkeypatch, OCL_ICD_VENDORS=icds(oclgrind=OCLGRIND), **SINGLE_THREADED)
+    found = found_here(monkeypatch, OCL_ICD_VENDORS=icds(oclgrind=str(requirements.OCLGRIND)), **SINGLE_THREADED)
     (refusal,) = [each for each in found if "matches no hardware configuration" in each.text]
     assert refusal.text.startswith("Oclgrind Simulator (Oclgrind) ")
     assert '"name_regex": "Oclgrind\\ Simulator"' in refusal.mend

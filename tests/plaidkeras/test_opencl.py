@@ -14,12 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requirements
 from sklearn.datasets import load_digits
 
 pytestmark = [pytest.mark.slow,  # the simulator takes its time
               pytest.mark.needs("oclgrind", "pocl", "gcc")]
-
-OCLGRIND = "/usr/lib/oclgrind/liboclgrind-rt-icd.so"
 
 DEVICE = "opencl_oclgrind_oclgrind_simulator.0"
 AMD = "opencl_amd_ellesmere.0"
@@ -64,7 +63,7 @@ def oclgrind(folder):
     import plaidml.settings
 
     (folder / "vendors").mkdir()
-    (folder / "vendors" / "oclgrind.icd").write_text(f"{OCLGRIND}\n")
+    (folder / "vendors" / "oclgrind.icd").write_text(f"{requirements.OCLGRIND}\n")
     configuration = json.loads(Path(plaidml.settings.experimental_config).read_text())
     configuration["platform"]["hardware_configs"].append({
         "description": "oclgrind", "sel": {"name_regex": ".*Oclgrind.*"},

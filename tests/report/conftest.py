@@ -1,9 +1,9 @@
 """A small made run, the site made from it, and a browser."""
 
-import shutil
 from pathlib import Path
 
 import pytest
+import requirements
 from made import write_run
 from pages_as_trees import read_html
 
@@ -55,10 +55,9 @@ def made_site(made_run, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def browser():
     """Chromium; a test with this fixture is one that needs it (tests/conftest.py)."""
-    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     from playwright.sync_api import sync_playwright
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=[
+        chromium = playwright.chromium.launch(executable_path=requirements.chromium(), args=[
             "--no-sandbox", "--disable-gpu", "--disable-background-networking"])
         # One page that stays open: starting and ending the last one costs a second each time.
         chromium.new_page()
