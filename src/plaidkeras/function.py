@@ -1,5 +1,7 @@
 """A compiled program: what K.function returns."""
 
+from typing import NamedTuple
+
 import keras.backend as K
 import numpy as np
 import plaidml
@@ -11,7 +13,18 @@ from plaidkeras import checks
 from plaidkeras.checks import CannotCompute
 from plaidkeras.dtypes import SIZE
 from plaidkeras.graph import Bindings, PhaseSwitch, Setting, Unrolled, is_elementwise, kind
+from plaidkeras.precomputed import Precomputed, mark_changed
 from plaidkeras.updates import Graph, ordered
+
+
+class Program(NamedTuple):
+    """What a function is compiled to."""
+
+    invoker: plaidml.Invoker
+    printed: dict[str, str]  # the message of each output that is to be printed
+    of_unknown_size: dict[str, Value | None]  # such outputs, with the variable that they are stored in
+    written: list[plaidml.Tensor]  # the variables
+    precomputed: Precomputed | None
 
 
 class Function:
@@ -42,20 +55,24 @@ class Function:
         try:
             if setting not in self._programs:
                 self._programs[setting] = self._compile(setting)
-            invoker, printed, of_unknown_size = self._programs[setting]
+            program = self._programs[setting]
             for name, variable in given.items():
-                invoker.set_input(name, variable)
-            names = [*(f"O{i}" for i in range(len(self.outputs))), *printed]
-            results = {name: invoker.get_output_shape(name) for name in names}
-            checks.check_sizes(invoker, of_unknown_size)
+                program.invoker.set_input(name, variable)
+            names = [*(f"O{i}" for i in range(len(self.outputs))), *program.printed]
+            results = {name: program.invoker.get_output_shape(name) for name in names}
+            checks.check_sizes(program.invoker, program.of_unknown_size)
         except PlaidMLError as error:
             raise CannotCompute(self._why_not(setting, given) or str(error)) from error
         for name, shape in results.items():
             results[name] = plaidml.Tensor(device, shape)
-            invoker.set_output(name, results[name])
-        invoker.invoke()
+            program.invoker.set_output(name, results[name])
+        if program.precomputed:
+            program.precomputed.refresh()
+        for variable in program.written:
+            mark_changed(variable)
+        program.invoker.invoke()
         results = {name: tensor.as_ndarray(context) for name, tensor in results.items()}
-        for name, message in printed.items():
+        for name, message in program.printed.items():
             print(message, results.pop(name))
         return list(results.values())
 
@@ -83,23 +100,19 @@ class Function:
                 places[name] = plaidml.Tensor(
                     plaidml_backend._device(), old.var.shape) if waits else old.var
                 outputs[name], variables[name] = new, old
-        invoker = self._invoker(outputs, setting)
+        precomputed = None
+        if self.inputs and not places and not printed:
+            precomputed = Precomputed(operations, self.outputs, setting,
+                                      lambda values: _invoker({}, values, setting))
+        invoker = _invoker(self._placeholders(), outputs, setting, precomputed and precomputed.results)
         invoker.set_outputs(places)
-        return (invoker, {f"P{i}": operation.message for i, operation in enumerate(printed)},
-                {name: variables.get(name) for name, value in outputs.items()
-                 if None in K.int_shape(value)})
+        return Program(
+            invoker, {f"P{i}": operation.message for i, operation in enumerate(printed)},
+            {name: variables.get(name) for name, value in outputs.items() if None in K.int_shape(value)},
+            [old.var for old, _ in order], precomputed)
 
-    def _invoker(self, outputs, setting):
-        context = plaidml_backend._ctx
-        bindings = Bindings(context, plaidml_backend._device(), setting)
-        variables = {name: bindings.bind(value) for name, value in outputs.items()}
-        composer = plaidml.Composer()
-        for i, value in enumerate(self.inputs):
-            if i != self.phase_input:
-                composer.add_input(f"I{i}", bindings.bind(value))
-        for name, variable in variables.items():
-            composer.add_output(name, variable)
-        return plaidml.Invoker(context, composer.build())
+    def _placeholders(self):
+        return {f"I{i}": value for i, value in enumerate(self.inputs) if i != self.phase_input}
 
     def _operations(self, setting):
         graph = Graph(setting)
@@ -110,12 +123,26 @@ class Function:
         """The operation that does not compile for what is given, and why; None if none is found."""
         def compiles(values):
             outputs = {f"O{i}": value for i, value in enumerate(values)}
-            invoker = self._invoker(outputs, setting)
+            invoker = _invoker(self._placeholders(), outputs, setting)
             for name, variable in given.items():
                 invoker.set_input(name, variable)
             for name in outputs:
                 invoker.get_output_shape(name)
         return checks.culprit(self._operations(setting), compiles)
+
+
+def _invoker(inputs, outputs, setting, results=None) -> plaidml.Invoker:
+    """PlaidML's program from placeholders to outputs, by name; `results` of some operations are there
+    when it runs."""
+    context = plaidml_backend._ctx
+    bindings = Bindings(context, plaidml_backend._device(), setting, results)
+    outputs = {name: bindings.bind(value) for name, value in outputs.items()}
+    composer = plaidml.Composer()
+    for name, value in inputs.items():
+        composer.add_input(name, bindings.bind(value))
+    for name, variable in outputs.items():
+        composer.add_output(name, variable)
+    return plaidml.Invoker(context, composer.build())
 
 
 def _steps(values) -> list[Value]:

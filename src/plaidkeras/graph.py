@@ -162,11 +162,12 @@ class Unrolled(Deferred):
 
 
 class Bindings:
-    """The PlaidML variables of all operations of one program: tile's own, plus the phase."""
+    """The PlaidML variables of all operations of one program: tile's own, plus the phase, and the
+    results of operations that are there when the program runs."""
 
-    def __init__(self, context, device, setting: Setting):
+    def __init__(self, context, device, setting: Setting, results=None):
         self.ctx, self.dev, self.setting = context, device, setting
-        self._variables = {}
+        self._variables = dict(results or {})
 
     def lookup(self, operation: Operation):
         return self._variables[operation]

@@ -16,6 +16,7 @@ from plaidkeras.dtypes import BOOLEAN, floatx
 from plaidkeras.function import Function
 from plaidkeras.graph import kernel, kind, stock
 from plaidkeras.kernels import indices, listed
+from plaidkeras.precomputed import mark_changed
 
 stock_part = Value.__getitem__
 
@@ -119,10 +120,29 @@ def reshape(x, shape):
 
 def batch_dot(x, y, axes=None, name=None):
     """The products of each matrix of x with that of y, over one axis of each; else the last of x and the last
-    but one of y."""
+    but one of y. Of tensors of rank 4 and more all axes but the last two are the batch's, as they are on
+    TensorFlow, where they agree and others are multiplied; else all of them are in the product."""
     pair = (axes, axes) if isinstance(axes, int) else axes or (x.shape.ndims - 1, y.shape.ndims - 2)
+    pair = [axis % tensor.shape.ndims for axis, tensor in zip(pair, (x, y))]
     expect_equal_axes(x, y, (0, 0), pair)
-    return stock["batch_dot"](x, y, axes, name)
+    outer = max(x.shape.ndims, y.shape.ndims) - 2
+    if outer < 2 or min(pair) < outer or builtins.any(
+            None not in sizes and len(set(sizes)) > 1
+            for sizes in list(zip(K.int_shape(x), K.int_shape(y)))[:outer]):
+        return stock["batch_dot"](x, y, axes, name)
+
+    def matrices(tensor, axis, wanted):
+        """A tensor as (rows, i, j) with its axis where it is wanted, a missing one as 1."""
+        if tensor.shape.ndims == outer + 1:
+            tensor = K.expand_dims(tensor, outer if wanted > outer else -1)
+        elif axis != wanted:
+            tensor = K.permute_dimensions(tensor, (*range(outer), outer + 1, outer))
+        return K.reshape(tensor, (-1, *tensor.shape.dims[outer:]))
+
+    product = stock["batch_dot"](matrices(x, pair[0], outer + 1), matrices(y, pair[1], outer), None)
+    rest = [tensor.shape.dims[2 * outer + 1 - axis] for tensor, axis in zip((x, y), pair)
+            if tensor.shape.ndims == outer + 2]
+    return K.reshape(product, (*x.shape.dims[:outer], *rest))
 
 
 def expect_equal_axes(x, y, *pairs):
@@ -178,6 +198,12 @@ def part(x, key):
         if index is Ellipsis:
             break
     return stock_part(x, key)
+
+
+def slice(x, start, size):
+    """The part of x that begins at `start` and is of a size along each axis, -1 of all that is left."""
+    return x[tuple(builtins.slice(first, None if count == -1 else first + count)
+                   for first, count in zip(start, size))]
 
 
 def gather(reference, indices):
@@ -304,6 +330,17 @@ def concatenate(tensors, axis=-1):
     return op.concatenate(tensors, axis) if tensors[1:] else tensors[0]
 
 
+def stack(x, axis=0):
+    """Tensors of one shape beside each other along a new axis; PlaidML's knows no other axis from behind
+    than the last, and takes two unknown sizes for different ones."""
+    shapes = {K.int_shape(tensor) for tensor in x}
+    if len({len(shape) for shape in shapes}) > 1 or builtins.any(
+            len({*sizes} - {None}) > 1 for sizes in zip(*shapes)):
+        raise ValueError(f"tensors of the shapes {', '.join(map(str, shapes))} cannot be stacked")
+    axis %= x[0].shape.ndims + 1
+    return K.concatenate([K.expand_dims(tensor, axis) for tensor in x], axis)
+
+
 def dropout(x, level, noise_shape=None, seed=None):
     """x with a share `level` of its elements zero, the others larger by as much."""
     if not 0 <= level < 1:
@@ -317,6 +354,7 @@ def set_value(x, value):
     """Put an array, number or list into a variable. Raises ValueError if it is of another shape."""
     if np.shape(value) != tuple(x.shape.dims) and np.size(value) != 1:
         raise ValueError(f"{x.name} is of the shape {x.shape.dims}: it cannot take {np.shape(value)}")
+    mark_changed(x.var)
     stock["set_value"](x, np.reshape(np.asarray(value, K.dtype(x)), x.shape.dims))
 
 
@@ -410,5 +448,5 @@ def _bilinear(size, factor):
 REPLACEMENTS = (all, any, arange, argmax, batch_dot, bias_add, clip, concatenate, constant, dropout, equal,
                 gather, get_value, in_top_k, l2_normalize, local_conv1d, local_conv2d, log, logsumexp,
                 name_scope, not_equal, one_hot, pow, print_tensor, random_binomial, repeat_elements,
-                reshape, resize_images, separable_conv1d, set_value, softplus,
-                sparse_categorical_crossentropy, switch, variable)
+                reshape, resize_images, separable_conv1d, set_value, slice, softplus,
+                sparse_categorical_crossentropy, stack, switch, variable)
