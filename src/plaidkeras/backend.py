@@ -11,7 +11,7 @@ import plaidml.keras.backend as plaidml_backend
 from plaidml import op
 from plaidml.tile import Operation, Shape, Value
 
-from plaidkeras import convolutions, kernels, missing_functions, recurrences
+from plaidkeras import convolutions, ctc, kernels, missing_functions, recurrences
 from plaidkeras.device import on_cpu
 from plaidkeras.function import Function
 from plaidkeras.gradients import gradients
@@ -28,7 +28,7 @@ def replace_functions() -> None:
     for replacement in (batch_normalization, categorical_crossentropy, conv, conv_transpose, dot,
                         function, gradients, in_train_phase, moving_average_update,
                         normalize_batch_in_training, permute_dimensions, pool, relu, softmax,
-                        stop_gradient, *missing_functions.REPLACEMENTS,
+                        stop_gradient, *ctc.REPLACEMENTS, *missing_functions.REPLACEMENTS,
                         *recurrences.REPLACEMENTS):
         # keras.backend is a copy of the names of plaidml.keras.backend: both need them.
         for module in (K, plaidml_backend):

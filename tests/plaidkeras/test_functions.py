@@ -112,3 +112,21 @@ def test_a_scope_ends_at_an_exception():
     with pytest.raises(KeyError), K.name_scope("layer"):
         raise KeyError
     assert K.placeholder((2,), name="x").name == before
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2])
+def test_tensors_of_unknown_sizes_are_stacked_along_any_axis(axis):
+    a, b = K.placeholder((None, 3)), K.placeholder((None, 3))
+    arrays = np.arange(6.0).reshape(2, 3), np.ones((2, 3))
+    assert np.array_equal(K.function([a, b], [K.stack([a, b], axis)])(arrays)[0], np.stack(arrays, axis))
+
+
+def test_tensors_of_different_shapes_are_not_stacked():
+    for other in ((2, 4), (2, 3, 1)):
+        with pytest.raises(ValueError, match="cannot be stacked"):
+            K.stack([K.ones((2, 3)), K.ones(other)])
+
+
+def test_a_slice_begins_and_ends_where_it_is_told():
+    x = np.arange(24.0).reshape(2, 3, 4)
+    assert np.array_equal(K.eval(K.slice(K.variable(x), (0, 1, 1), (-1, 2, 2))), x[:, 1:3, 1:3])

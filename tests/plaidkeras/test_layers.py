@@ -252,6 +252,20 @@ MERGES = {
     "batch dot of rank 4": (
         lambda: lambda xs: K.batch_dot(*xs, (3, 1)),
         lambda x, y: torch().einsum("nabk,nkc->nabc", x, y), (2, 3, 2, 4), (2, 4, 5)),
+    "batch dot of rank 4, of many batches": (
+        lambda: lambda xs: K.batch_dot(*xs), lambda x, y: x @ y, (2, 3, 5, 4), (2, 3, 4, 2)),
+    "batch dot of rank 4, over the last axes": (
+        lambda: lambda xs: K.batch_dot(*xs, 3), lambda x, y: x @ y.mT, (2, 3, 5, 4), (2, 3, 2, 4)),
+    "batch dot of rank 4, over the last but one": (
+        lambda: lambda xs: K.batch_dot(*xs, (2, 2)), lambda x, y: x.mT @ y, (2, 3, 4, 5), (2, 3, 4, 2)),
+    "batch dot of rank 5": (
+        lambda: lambda xs: K.batch_dot(*xs, (-1, -1)), lambda x, y: x @ y.mT, (2, 3, 2, 5, 4), (2, 3, 2, 1, 4)),
+    "batch dot of vectors and matrices": (
+        lambda: lambda xs: K.batch_dot(*xs, (2, 3)),
+        lambda x, y: torch().einsum("nak,nabk->nab", x, y), (2, 3, 4), (2, 3, 5, 4)),
+    "batch dot of matrices and vectors": (
+        lambda: lambda xs: K.batch_dot(*xs, (2, 2)),
+        lambda x, y: torch().einsum("nakb,nak->nab", x, y), (2, 3, 4, 5), (2, 3, 4)),
     "matrix product of rank 3": (lambda: lambda xs: K.dot(*xs),
                                  lambda x, y: torch().einsum("abk,ckd->abcd", x, y),
                                  (2, 3, 4), (5, 4, 2)),
