@@ -7,6 +7,7 @@ branch that the loss is computed by.
 import collections
 import functools
 import operator
+import re
 import warnings
 
 from plaidml.tile import Operation, Shape, Value
@@ -138,8 +139,8 @@ def rule_for(operation: Operation, operand: str):
             f"in K.stop_gradient.")
     if rule is ZERO:
         return lambda operation, g: ZERO
-    if rule is None:
-        _warn_once(kind(operation))
+    if rule is None and re.search(r"\+\([^)]*\*", operation.code or ""):
+        _warn_once(kind(operation))  # a sum of products, which PlaidML's gradients miss the kernels for
     if rule in (None, PLAIDMLS_OWN):
         return lambda operation, g: stock_gradient(operation, operand, g)
     return rule

@@ -117,6 +117,16 @@ def is_elementwise(operation: Operation) -> bool:
         r"\{.*(\[|reshape|gather|scatter|prng)", operation.code, re.DOTALL)
 
 
+def with_operands(operation: Operation, changes: dict[str, Value]) -> Operation:
+    """The same operation of other operands."""
+    changed = copy.copy(operation)
+    changed.operands = changed.inputs = operation.operands | changes
+    changed.outputs = {name: Value.for_op(value.shape, changed, name)
+                       for name, value in operation.outputs.items()}
+    changed.output_tuple = tuple(changed.outputs.values())
+    return changed
+
+
 def copied(x: Value) -> Value:
     """A copy of x, of any type and rank."""
     axes = ", ".join(f"x{i}" for i in range(x.shape.ndims))

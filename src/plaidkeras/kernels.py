@@ -156,10 +156,11 @@ def reshape_like(x: Value, like: Value) -> Value:
     """The elements of x in the shape of `like`."""
     if tuple(x.shape.dims) == tuple(like.shape.dims):
         return x
+    if not like.shape.dims:  # of a single element, which PlaidML cannot reshape to a number
+        return sum_to(x, range(x.shape.ndims))
     sizes = indices("L", like.shape.ndims)
-    shape = f"[{listed(*sizes)}]" if sizes else ""
     return kernel("ReshapeLike",
-                  f"function (I, L{shape}) -> (O) {{ O = reshape(I, {listed(*sizes)}); }}",
+                  f"function (I, L[{listed(*sizes)}]) -> (O) {{ O = reshape(I, {listed(*sizes)}); }}",
                   {"I": x, "L": like}, like.shape.dims)
 
 
@@ -276,7 +277,7 @@ def conv_input_gradient(dy: Value, weights: Value, dims, dilation, padding) -> V
     together, channel, bounds = "C", "c", ""
     if weights_collide_in_cache(weights.shape.dims[:rank], dims[-1]):
         together, channel, bounds = TOGETHER, f"{TOGETHER}*b + c", f", c < {TOGETHER} no_defract"
-    return kernel(
+    gradient = kernel(
         "ConvInputGradient",
         f"function (G[N, {listed(*sizes)}, D], K[{listed(*a).upper()}, C, D]) -> (O) {{"
         f"  T[b, {listed(*a)}, d, c : C / {together}, {listed(*a).upper()}, D, {together}] ="
@@ -284,6 +285,8 @@ def conv_input_gradient(dy: Value, weights: Value, dims, dilation, padding) -> V
         f"  O[n, {listed(*x)}, {channel} : N, {listed(*spatial)}, C] ="
         f"    +(G[n, {listed(*back)}, d] * T[b, {listed(*a)}, d, c]){bounds};"
         f"}}", {"G": dy, "K": weights}, dims)
+    gradient.source.op.geometry = dilation, padding
+    return gradient
 
 
 GROUP = 16  # images whose activations stay in a core's cache together
@@ -314,7 +317,7 @@ def conv_kernel_gradient(x: Value, dy: Value, dims, dilation, padding, strides) 
     else:
         copy, ranges = [*x_at, "c", "n"], [*x_ranges, "C", "N"]
         place = [*window_at, "c", image]
-    return kernel(
+    gradient = kernel(
         "ConvKernelGradient",
         f"function (X[N, {listed(*x_ranges)}, C], G[N, {listed(*i).upper()}, D]) -> (O) {{"
         f"  T[{listed(*copy)} : {listed(*ranges)}] = =(X[n, {listed(*x_at)}, c]);"
@@ -322,6 +325,8 @@ def conv_kernel_gradient(x: Value, dy: Value, dims, dilation, padding, strides) 
         f"    +(T[{listed(*place)}] * G[{image}, {listed(*i)}, d]), r < {GROUP};"
         f"  O[{listed(*a)}, c, d : {listed(*window)}, C, D] = +(P[b, {listed(*a)}, c, d]);"
         f"}}", {"X": x, "G": dy}, dims)
+    gradient.source.op.geometry = dilation, padding, strides
+    return gradient
 
 
 def max_pool_input_gradient(x: Value, y: Value, dy: Value, window, strides, padding) -> Value:
@@ -347,9 +352,11 @@ def max_pool_input_gradient(x: Value, y: Value, dy: Value, window, strides, padd
 def max_pool_picked(x: Value, y: Value, ranks: Value, picked: Value, strides, padding) -> Value:
     """What lies in `picked`, of the shape of x, where each window of a pool has its first maximum:
     the gradient of the gradient above."""
-    return kernel("MaxPoolPicked", _of_first_maxima(
+    value = kernel("MaxPoolPicked", _of_first_maxima(
         "P[N, {x}, C]", "O[n, {i}, z : N, {y}, C] = +(F[n, {i}, z] == R[{a}] ? P[n, {at}, z]);",
         strides, padding), {"X": x, "Y": y, "R": ranks, "P": picked}, y.shape.dims)
+    value.source.op.geometry = strides, padding
+    return value
 
 
 def _of_first_maxima(operand, code, strides, padding) -> str:

@@ -21,7 +21,7 @@ from plaidml.tile import Value
 from plaidkeras import convolutions, kernels
 from plaidkeras.device import on_cpu
 from plaidkeras.dtypes import COMPARISONS, is_float
-from plaidkeras.graph import arguments, is_plain_relu, kernel, kind
+from plaidkeras.graph import arguments, is_plain_relu, kernel, kind, with_operands
 from plaidkeras.kernels import indices, listed
 from plaidkeras.missing_functions import Interpolation
 from plaidkeras.stock_gradient import stock_gradient
@@ -184,9 +184,24 @@ def transpose(op, g):
 
 
 # These move or add up elements: PlaidML's own gradient moves them back.
-for name in ("ConvolutionTranspose", "CumulativeSum", "Gather", "Repeat", "Reverse", "Tile",
-             "_SliceOf"):
+LINEAR = {"ConvolutionTranspose", "CumulativeSum", "Gather", "Repeat", "Reverse", "Tile", "_SliceOf"}
+for name in LINEAR:
     RULES[name, ...] = PLAIDMLS_OWN
+LINEAR |= {"BatchDot", "Convolution", "Dot"}  # in each operand, and elsewhere left to PlaidML
+
+
+@rule("StockGradient", ...)
+def gradient_again(op, g, operand):
+    """PlaidML cannot differentiate its gradients: of what is linear the first one's is known."""
+    is_mean = kind(op.operation) == "Pool" and arguments(op.operation)["mode"] != PoolMode.MAX
+    if kind(op.operation) not in LINEAR and not is_mean:
+        return stock_gradient(op, operand, g)
+    if operand == op.operand:
+        return ZERO
+    of_g = with_operands(op.operation, {op.operand: g})
+    if operand == "Gradient":
+        return of_g.sole_output()
+    return stock_gradient(of_g, operand, op.operands["Gradient"])
 
 
 @rule("Concatenate", ...)
@@ -306,6 +321,17 @@ def dot_right(op, g):
     return kernels.dense_kernel_gradient(kernels.flatten_rows(x), kernels.flatten_rows(g))
 
 
+RULES["DenseInputGradient", "G"] = lambda op, g: K.dot(g, op.operands["W"])
+RULES["DenseInputGradient", "W"] = lambda op, g: kernels.dense_kernel_gradient(g, op.operands["G"])
+RULES["DenseKernelGradient", "X"] = lambda op, g: kernels.dense_input_gradient(op.operands["G"], g)
+RULES["DenseKernelGradient", "G"] = lambda op, g: K.dot(op.operands["X"], g)
+RULES["FlattenRows", "I"] = lambda op, g: kernels.reshape_like(g, op.operands["I"])
+RULES["BatchMatMul", "X"] = lambda op, g: kernels.batch_matmul(
+    g, kernels.transpose(op.operands["Y"], (0, 2, 1)))
+RULES["BatchMatMul", "Y"] = lambda op, g: kernels.batch_matmul(
+    kernels.transpose(op.operands["X"], (0, 2, 1)), g)
+
+
 def _plain_convolution(op):
     """Strides, dilation and padding of a convolution that has a fast formulation, else None: on
     the CPU, channels last, not grouped."""
@@ -336,12 +362,14 @@ def convolution_input(op, g):
     plain = _plain_convolution(op)
     if not plain:
         return stock_gradient(op, "I", g)
-    strides, dilation, padding = plain
+    return _convolution_input(op.operands["I"], op.operands["K"], g, *plain)
+
+
+def _convolution_input(x, weights, g, strides, dilation, padding):
     if set(strides) != {1}:  # to a gradient of stride 1, with zeros where no window was
         spatial = [(dim - 1) * stride + 1 for dim, stride in zip(g.shape.dims[1:-1], strides)]
         g = convolutions.Spread.function(g, strides, (0,) * len(strides), spatial)
-    return kernels.conv_input_gradient(g, op.operands["K"], op.operands["I"].shape.dims,
-                                       dilation, padding)
+    return kernels.conv_input_gradient(g, weights, x.shape.dims, dilation, padding)
 
 
 @rule("Convolution", "K")
@@ -353,6 +381,44 @@ def convolution_weights(op, g):
     strides, dilation, padding = plain
     return kernels.conv_kernel_gradient(op.operands["I"], g, op.operands["K"].shape.dims,
                                         dilation, padding, strides)
+
+
+# The gradients of a convolution are linear in each operand, as it is itself: those of theirs are
+# convolutions and gradients of convolutions.
+
+def _convolved(x, weights, y, strides, dilation):
+    """The convolution of x by weights that makes a tensor of the shape of y."""
+    is_valid = y.shape.dims[1:-1] == tuple(
+        (dim - (size - 1) * rate - 1) // stride + 1 for dim, stride, size, rate in zip(
+            x.shape.dims[1:-1], strides, weights.shape.dims, dilation))
+    return K.conv(x, weights, tuple(strides), "valid" if is_valid else "same", "channels_last", tuple(dilation))
+
+
+@rule("ConvInputGradient", ...)
+def convolution_input_again(op, g, operand):
+    dy, weights = op.operands.values()
+    dilation, padding = op.geometry
+    ones = (1,) * len(dilation)
+    if operand == "G":
+        return _convolved(g, weights, dy, ones, dilation)
+    return kernels.conv_kernel_gradient(g, dy, weights.shape.dims, dilation, padding, ones)
+
+
+@rule("ConvKernelGradient", ...)
+def convolution_weights_again(op, g, operand):
+    x, dy = op.operands.values()
+    dilation, padding, strides = op.geometry
+    if operand == "G":
+        return _convolved(x, g, dy, strides, dilation)
+    return _convolution_input(x, g, dy, strides, dilation, padding)
+
+
+@rule("OneChannelConvKernelGradient", ...)
+def one_channel_convolution_weights_again(op, g, operand):
+    x, dy = op.operands.values()
+    if operand == "G":
+        return K.conv(x, g, data_format="channels_last", padding="valid")
+    return kernels.conv_input_gradient(dy, g, x.shape.dims, (1, 1), (0, 0))
 
 
 RULES["DepthwiseConvolution", "X"] = lambda op, g: convolutions.depthwise_input_gradient(
@@ -410,7 +476,14 @@ def pool_gradient(op, g):
     return kernels.max_pool_picked(x, y, ranks, g, *op.geometry)
 
 
-RULES["MaxPoolInputGradient", "X"] = RULES["MaxPoolInputGradient", "Y"] = ZERO
+@rule("MaxPoolPicked", "P")
+def pool_picked(op, g):
+    x, y, ranks, _ = op.operands.values()
+    return kernels.max_pool_input_gradient(x, y, g, ranks.shape.dims, *op.geometry)
+
+
+for name in ("MaxPoolInputGradient", "MaxPoolPicked"):
+    RULES[name, "X"] = RULES[name, "Y"] = ZERO
 
 
 # Normalization, over the last axis; see backend.py

@@ -31,7 +31,10 @@ class StockGradient(Operation):
             composer.add_input(name, variable)
         composer.add_output("O", plaidml.gradients(loss, [inputs[self.operand]])[0])
         actual = {name: value.bind(bindings) for name, value in self.inputs.items()}
-        return {"O": _apply(bindings, composer.build(), actual, "O")}
+        gradient = _apply(bindings, composer.build(), actual, "O")
+        # Of an operand that steers a choice alone it is a single zero.
+        like = plaidml.Function("function (D, X) -> (O) { O = (X < 0.0 ? D : D); }")
+        return {"O": _apply(bindings, like, {"D": gradient, "X": actual[self.operand]}, "O")}
 
 
 stock_gradient = StockGradient.function

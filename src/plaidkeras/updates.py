@@ -8,12 +8,11 @@ comes after all that reads the old value. Where no order does that, as for two v
 exchanged, the new value is held back until the end.
 """
 
-import copy
 from dataclasses import dataclass
 
 from plaidml.tile import Operation, Value
 
-from plaidkeras.graph import Setting, copied, is_elementwise, origin
+from plaidkeras.graph import Setting, copied, is_elementwise, origin, with_operands
 
 Update = tuple[Value, Value]  # a variable and its new value
 
@@ -69,13 +68,9 @@ def _chained(updates: list[Update], setting: Setting) -> list[Update]:
     for old, new in updates:
         if old.var in latest and origin(new, setting).source:
             operation, output = origin(new, setting).source
-            changed = copy.copy(operation)
-            changed.operands = {name: latest[value.var][1] if value.var in latest else value
-                                for name, value in operation.operands.items()}
-            changed.inputs = changed.operands
-            changed.outputs = {name: Value.for_op(value.shape, changed, name)
-                               for name, value in operation.outputs.items()}
-            changed.output_tuple = tuple(changed.outputs.values())
+            changed = with_operands(operation, {
+                name: latest[value.var][1] for name, value in operation.operands.items()
+                if value.var in latest})
             new = changed.outputs[output]
         latest[old.var] = old, new
     return list(latest.values())

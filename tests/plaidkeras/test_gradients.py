@@ -33,6 +33,24 @@ def test_gradient_of_a_gradient():
     assert second.tolist() == [12]
 
 
+def test_a_critic_learns_from_its_gradient_as_in_a_penalty_on_it():
+    """PlaidML's gradient of what steers a choice alone is a single zero, whatever the shape."""
+    image = keras.Input((4, 4, 1))
+    critic = keras.Sequential([
+        keras.layers.Conv2D(2, 3, strides=2, padding="same", input_shape=(4, 4, 1)),
+        keras.layers.LeakyReLU(0.2), keras.layers.Flatten(), keras.layers.Dense(1)])
+    model = keras.Model(image, critic(image))
+
+    def penalty(_, judged):
+        slope, = K.gradients(judged, [image])
+        return K.square(1.0 - K.sqrt(K.sum(K.square(slope), [1, 2, 3]) + 1e-9))
+
+    model.compile(keras.optimizers.Adam(0.02), penalty)
+    images = np.random.RandomState(0).rand(8, 4, 4, 1)
+    losses = [model.train_on_batch(images, np.zeros((8, 1))) for _ in range(40)]
+    assert losses[-1] < 0.1 * losses[0]
+
+
 def test_intermediate_values_have_gradients_too():
     x = K.variable([2.0])
     y = x * 3.0
@@ -40,15 +58,27 @@ def test_intermediate_values_have_gradients_too():
     assert found.tolist() == [12]
 
 
-def test_operation_without_a_rule_falls_back_to_plaidml_and_warns_once(monkeypatch):
+def made_by(name, code, dims, **inputs):
+    return tile.Operation(code, list(inputs.items()), [("O", tile.Shape(inputs["I"].shape.dtype, dims))],
+                          name=name).sole_output()
+
+
+def test_operation_without_a_rule_falls_back_to_plaidml():
+    x = K.variable([[1.0, 2.0, 3.0]])
+    cube = made_by("Cube", "function (I) -> (O) { O = I * I * I; }", x.shape.dims, I=x)
+    found, = evaluate(*K.gradients(K.sum(cube * cube), [x]))
+    assert found.tolist() == [[6, 192, 1458]]
+
+
+def test_who_falls_back_to_plaidml_for_a_sum_of_products_is_warned_once(monkeypatch):
     monkeypatch.setattr(engine, "_warned", set())
     x = K.variable([[1.0, 2.0, 3.0]])
-    cube = tile.Operation("function (I) -> (O) { O = I * I * I; }", [("I", x)],
-                          [("O", x.shape)], name="Cube").sole_output()
-    with pytest.warns(UserWarning, match="no gradient rule for Cube") as caught:
-        found, = evaluate(*K.gradients(K.sum(cube * cube), [x]))
-        evaluate(*K.gradients(K.sum(cube), [x]))
-    assert found.tolist() == [[6, 192, 1458]]
+    product = made_by("Product", "function (I[N, K], W[K]) -> (O) { O[n : N] = +(I[n, k] * W[k]); }",
+                      (1,), I=x, W=K.variable([1.0, 0.0, 2.0]))
+    with pytest.warns(UserWarning, match="no gradient rule for Product") as caught:
+        found, = evaluate(*K.gradients(K.sum(product * product), [x]))
+        evaluate(*K.gradients(K.sum(product), [x]))
+    assert found.tolist() == [[14, 0, 28]]
     assert len(caught) == 1
 
 

@@ -1,5 +1,7 @@
 """Each gradient rule against finite differences in float64: one test a line of the table."""
 
+import functools
+import operator
 import re
 
 import keras.backend as K
@@ -210,6 +212,12 @@ CASES = {
 }
 
 
+# What the gradients of these cases are made of: their rules are tested by gradients of gradients.
+OF_GRADIENTS = {"BatchMatMul", "ConvInputGradient", "ConvKernelGradient", "DenseInputGradient",
+                "DenseKernelGradient", "FlattenRows", "MaxPoolPicked", "OneChannelConvKernelGradient",
+                "StockGradient"}
+
+
 def variants_are_slow(names):
     """The first case of each rule is quick; those of the same operands again, with another rank,
     padding or stride, are not."""
@@ -225,6 +233,24 @@ def variants_are_slow(names):
 def test_gradient_agrees_with_finite_differences(name):
     function, arrays = CASES[name]
     check_gradients(function, *arrays)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:plaidkeras has no gradient rule")
+@pytest.mark.parametrize("name", CASES)
+def test_gradient_of_the_gradient_agrees_with_finite_differences(name):
+    """What learns from a gradient, as a gradient penalty does, differentiates it again."""
+    function, arrays = CASES[name]
+
+    def slopes(*variables):
+        weights = np.random.RandomState(1)
+        output = function(*variables)
+        loss = K.sum(output * output * weights.uniform(0.5, 1.5, output.shape.dims))
+        return functools.reduce(operator.add, (
+            K.sum(gradient * weights.uniform(0.5, 1.5, gradient.shape.dims))
+            for gradient in K.gradients(loss, list(variables))))
+
+    check_gradients(slopes, *arrays)
 
 
 def gradient_and_value(function, array):
@@ -288,6 +314,7 @@ def test_every_line_of_the_table_has_a_test():
             kind, *operands = part.split(" ")
             named |= {(kind, operand) for operand in operands}
     named |= {("Cast", "I"), ("PrngValue", "X")}
+    named |= {(kind, operand) for kind, operand in RULES if kind in OF_GRADIENTS}
     twins = {("RevAdd", "L"), ("RevSub", "L"), ("RevMul", "L"), ("RevTrueDiv", "L"),
              ("PhaseSwitch", "T"), ("PhaseSwitch", "E")}
     differentiable = {line for line, rule in RULES.items()
