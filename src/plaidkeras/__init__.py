@@ -39,6 +39,7 @@ def install(device: str | None = None) -> Device:
     code_generation.use_instructions_of_the_processor()
     code_generation.vectorize()
     code_generation.skip_loop_strength_reduction()
+    code_generation.merge_equal_functions_first()
     _replace_functions()
     return chosen
 

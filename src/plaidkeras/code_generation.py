@@ -13,8 +13,13 @@ exactness; the numbers are the same.
 A third of the time until the first step is LLVM's loop strength reduction, which looks for cheaper
 ways to step through arrays. x86 has addresses that do this by themselves: without it the code is as
 fast.
+
+Each operation is a function of its own. LLVM finds equal ones after it has optimized them all; told to
+do so before, it translates each once. The steps of a recurrent layer are such: half the time until the
+first step.
 """
 
+import ctypes
 import functools
 import struct
 
@@ -31,6 +36,14 @@ VECTOR_WIDTH = 0x17620fa  # in bits, in TargetTransformInfo::getRegisterBitWidth
 ITS_RETURN = 0x17620f9, bytes.fromhex("b820000000c3")  # mov eax, 32; ret
 IS_LSR_DISABLED = 0x281e2c0  # the option -disable-lsr
 ITS_USE = 0xfcd6c5, bytes.fromhex("803df40b850100")  # cmp byte [rip + 0x1850bf4], 0
+# The list of what is added to the passes (PassManagerBuilder's GlobalExtensions), where it is read, and
+# the beginnings of createMergeFunctionsPass and of PassManager::add.
+EXTENSIONS = 0x280aa90
+ITS_READING = 0x7833e0, bytes.fromhex("488b05a97608024885c0744c488b059d760802488b188b4008488d0480")
+CREATE_MERGING, ADD = 0x821280, 0x19c5340
+THEIR_CODE = ((CREATE_MERGING, bytes.fromhex("55bfc80000004889e541554154534883ec38e84e6f5901")),
+              (ADD, bytes.fromhex("488b7f084881c7a0010000e9d0f8ffff")))
+BEFORE_ALL_OTHERS = 1  # EP_ModuleOptimizerEarly
 
 
 @functools.lru_cache(maxsize=None)
@@ -55,6 +68,29 @@ def vectorize() -> bool:
 def skip_loop_strength_reduction() -> bool:
     """Let LLVM do without it in this process; returns whether it does. Patches as above."""
     return _patched(IS_LSR_DISABLED, b"\1", lambda library: _has(library, *ITS_USE))
+
+
+@functools.lru_cache(maxsize=None)
+def merge_equal_functions_first() -> bool:
+    """Let LLVM do so in this process; returns whether it does. Patches as above."""
+    return _patched(EXTENSIONS, _list_of_merging, lambda library: all(
+        _has(library, *code) for code in (ITS_READING, *THEIR_CODE, (EXTENSIONS, bytes(8)))))
+
+
+def _list_of_merging(library) -> bytes:
+    """The address of a list of one extension, a std::function that adds the pass."""
+    create = ctypes.CFUNCTYPE(ctypes.c_void_p)(library.start + CREATE_MERGING)
+    add = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(library.start + ADD)
+    call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(lambda _, builder, passes: add(passes, create()))
+    is_set = 1  # what stands for the function's manager, which is called for copies only
+    extension = ctypes.create_string_buffer(struct.pack(
+        "<QQQQQ", BEFORE_ALL_OTHERS, 0, 0, is_set, ctypes.cast(call, ctypes.c_void_p).value))
+    extensions = ctypes.create_string_buffer(struct.pack("<QII", ctypes.addressof(extension), 1, 1))
+    _kept.extend([call, extension, extensions])
+    return struct.pack("<Q", ctypes.addressof(extensions))
+
+
+_kept = []  # as long as the library may read it
 
 
 def _is_known(library, entry: int) -> bool:
@@ -83,8 +119,9 @@ class _Library:
         self.memory.write(content)
 
 
-def _patched(at: int, content: bytes, is_known) -> bool:
-    """Write there, if the library is the one that `is_known` looks for; returns whether it is."""
+def _patched(at: int, content, is_known) -> bool:
+    """Write there, if the library is the one that `is_known` looks for; returns whether it is. The content
+    may be a function that makes it."""
     import plaidml
 
     plaidml._lib()  # loads it
@@ -93,7 +130,7 @@ def _patched(at: int, content: bytes, is_known) -> bool:
             library = _Library(memory, min(int(line.partition("-")[0], 16) for line in maps
                                            if line.rstrip().endswith("/libplaidml.so")))
             if is_known(library):
-                library.write(at, content)
+                library.write(at, content(library) if callable(content) else content)
                 return True
             return False
     except (OSError, OverflowError, ValueError, struct.error):  # not Linux, or memory out of reach

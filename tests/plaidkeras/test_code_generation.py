@@ -16,6 +16,7 @@ from plaidkeras import code_generation
 if sys.argv[1] == "stock":
     code_generation.use_instructions_of_the_processor = lambda: False
     code_generation.vectorize = code_generation.skip_loop_strength_reduction = lambda: False
+    code_generation.merge_equal_functions_first = lambda: False
 import plaidkeras
 plaidkeras.install("llvm_cpu.0")
 import numpy as np
@@ -31,12 +32,17 @@ print(losses, hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_w
 """
 
 
-def generic_features():
+def read(at, length):
     plaidml._lib()
     with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", buffering=0) as memory:
         library = min(int(line.partition("-")[0], 16) for line in maps if line.rstrip().endswith("/libplaidml.so"))
-        memory.seek(library + code_generation.TABLE + code_generation.GENERIC * code_generation.ENTRY.size)
-        return code_generation.ENTRY.unpack(memory.read(code_generation.ENTRY.size))[1].hex()
+        memory.seek(library + at)
+        return memory.read(length)
+
+
+def generic_features():
+    entry = code_generation.ENTRY
+    return entry.unpack(read(code_generation.TABLE + code_generation.GENERIC * entry.size, entry.size))[1].hex()
 
 
 @pytest.mark.skipif(not code_generation.NEEDED <= processor.instruction_sets(), reason="a processor without AVX2")
@@ -75,6 +81,17 @@ def test_the_slowest_pass_is_skipped_in_the_library_that_is_known_only(monkeypat
             patched.setattr(code_generation, "ITS_USE", other)
             assert not code_generation.skip_loop_strength_reduction.__wrapped__()
     assert code_generation.skip_loop_strength_reduction.__wrapped__()
+
+
+def test_equal_functions_are_merged_first_in_the_library_that_is_known_only(monkeypatch):
+    assert code_generation.merge_equal_functions_first()
+    extensions = read(code_generation.EXTENSIONS, 8)
+    assert extensions != bytes(8)
+    monkeypatch.setattr(code_generation, "_has", lambda library, at, code: code != bytes(8))
+    assert not code_generation.merge_equal_functions_first.__wrapped__()
+    monkeypatch.undo()
+    assert not code_generation.merge_equal_functions_first.__wrapped__()  # someone's list is there
+    assert read(code_generation.EXTENSIONS, 8) == extensions
 
 
 @pytest.mark.slow
