@@ -24,6 +24,7 @@ import functools
 import struct
 
 from plaidkeras import processor
+from plaidkeras.library import change
 
 # Where the library of 0.7.0 for Linux has things, and what must be there for it to be that library.
 ENTRY = struct.Struct("<Q24sQ")  # where the name stands, features, where the model stands
@@ -52,29 +53,31 @@ def use_instructions_of_the_processor() -> bool:
 
     Call it before anything is compiled. Patches on Linux only, and only the library that it knows.
     """
-    return NEEDED <= processor.instruction_sets() and _patched(
-        TABLE + GENERIC * ENTRY.size + 8, bytes.fromhex(KNOWN[HASWELL][1]),
-        lambda library: all(_is_known(library, entry) for entry in KNOWN))
+    return NEEDED <= processor.instruction_sets() and change(
+        lambda library: all(_is_known(library, entry) for entry in KNOWN),
+        lambda library: library.write(TABLE + GENERIC * ENTRY.size + 8, bytes.fromhex(KNOWN[HASWELL][1])))
 
 
 @functools.lru_cache(maxsize=None)
 def vectorize() -> bool:
     """Let LLVM vectorize loops in this process; returns whether it does. Patches as above."""
     width = 256 if NEEDED <= processor.instruction_sets() else 128  # which every x86-64 has
-    return _patched(VECTOR_WIDTH, width.to_bytes(4, "little"), lambda library: _has(library, *ITS_RETURN))
+    return change(lambda library: library.has(*ITS_RETURN),
+                  lambda library: library.write(VECTOR_WIDTH, width.to_bytes(4, "little")))
 
 
 @functools.lru_cache(maxsize=None)
 def skip_loop_strength_reduction() -> bool:
     """Let LLVM do without it in this process; returns whether it does. Patches as above."""
-    return _patched(IS_LSR_DISABLED, b"\1", lambda library: _has(library, *ITS_USE))
+    return change(lambda library: library.has(*ITS_USE), lambda library: library.write(IS_LSR_DISABLED, b"\1"))
 
 
 @functools.lru_cache(maxsize=None)
 def merge_equal_functions_first() -> bool:
     """Let LLVM do so in this process; returns whether it does. Patches as above."""
-    return _patched(EXTENSIONS, _list_of_merging, lambda library: all(
-        _has(library, *code) for code in (ITS_READING, *THEIR_CODE, (EXTENSIONS, bytes(8)))))
+    return change(
+        lambda library: all(library.has(*code) for code in (ITS_READING, *THEIR_CODE, (EXTENSIONS, bytes(8)))),
+        lambda library: library.write(EXTENSIONS, _list_of_merging(library)))
 
 
 def _list_of_merging(library) -> bytes:
@@ -98,40 +101,3 @@ def _is_known(library, entry: int) -> bool:
     name, features = KNOWN[entry]
     at, found, _ = ENTRY.unpack(library.read(TABLE + entry * ENTRY.size, ENTRY.size))
     return found.hex() == features and library.read(at - library.start, len(name)) == name
-
-
-def _has(library, at: int, code: bytes) -> bool:
-    return library.read(at, len(code)) == code
-
-
-class _Library:
-    """PlaidML's library in the memory of this process, by the places that it has in its file."""
-
-    def __init__(self, memory, start: int):
-        self.memory, self.start = memory, start
-
-    def read(self, at: int, length: int) -> bytes:
-        self.memory.seek(self.start + at)
-        return self.memory.read(length)
-
-    def write(self, at: int, content: bytes) -> None:
-        self.memory.seek(self.start + at)
-        self.memory.write(content)
-
-
-def _patched(at: int, content, is_known) -> bool:
-    """Write there, if the library is the one that `is_known` looks for; returns whether it is. The content
-    may be a function that makes it."""
-    import plaidml
-
-    plaidml._lib()  # loads it
-    try:
-        with open("/proc/self/maps") as maps, open("/proc/self/mem", "r+b", buffering=0) as memory:
-            library = _Library(memory, min(int(line.partition("-")[0], 16) for line in maps
-                                           if line.rstrip().endswith("/libplaidml.so")))
-            if is_known(library):
-                library.write(at, content(library) if callable(content) else content)
-                return True
-            return False
-    except (OSError, OverflowError, ValueError, struct.error):  # not Linux, or memory out of reach
-        return False

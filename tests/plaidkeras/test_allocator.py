@@ -13,7 +13,7 @@ libc.malloc.restype = libc.sbrk.restype = ctypes.c_void_p
 libc.malloc.argtypes, libc.free.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
 
 before = libc.sbrk(0)
-blocks = [libc.malloc(600 << 20) for _ in range(6)]  # never written, so they take no memory
+blocks = [libc.malloc(1200 << 20) for _ in range(3)]  # never written, so they take no memory
 held = libc.sbrk(0)
 for block in reversed(blocks):
     libc.free(block)
