@@ -1,5 +1,6 @@
 """A compiled program: what K.function returns."""
 
+import threading
 from typing import NamedTuple
 
 import keras.backend as K
@@ -15,6 +16,10 @@ from plaidkeras.dtypes import SIZE
 from plaidkeras.graph import Bindings, PhaseSwitch, Setting, Unrolled, is_elementwise, kind
 from plaidkeras.precomputed import Precomputed, mark_changed
 from plaidkeras.updates import Graph, ordered
+
+
+# One at a time, whatever thread calls: a program's buffers, which PlaidML keeps, are for one call.
+_running = threading.RLock()
 
 
 class Program(NamedTuple):
@@ -48,6 +53,10 @@ class Function:
             raise CannotCompute(f"the function has {len(self.inputs)} inputs, not {len(arrays)}")
         if not self.outputs and not self.updates:
             return []
+        with _running:
+            return self._call(arrays)
+
+    def _call(self, arrays):
         given = {f"I{i}": _variable(value, array)
                  for i, (value, array) in enumerate(zip(self.inputs, arrays)) if i != self.phase_input}
         setting = self._setting(arrays)

@@ -4,6 +4,7 @@ Native code writes past its buffers unseen, so each test of that has a process o
 glibc's malloc looks behind every block that is freed.
 """
 
+import concurrent.futures
 import glob
 import os
 import subprocess
@@ -160,3 +161,19 @@ def test_memory_does_not_grow_over_five_hundred_steps(make):
     before = resident_megabytes()
     steps(500)
     assert resident_megabytes() - before < 2
+
+
+def test_threads_that_predict_at_once_get_what_each_gets_alone():
+    """Networks of one shape share a program, and calls of it the memory that it computes in."""
+    from keras.layers import Conv2D, Dense, Flatten
+
+    def network():
+        return keras.Sequential([Conv2D(8, 3, activation="relu", input_shape=(16, 16, 1)), Conv2D(8, 3),
+                                 Flatten(), Dense(4)])
+
+    networks, images = [network() for _ in range(3)], np.random.RandomState(0).rand(64, 16, 16, 1)
+    expected = [each.predict(images) for each in networks]
+    with concurrent.futures.ThreadPoolExecutor(3) as threads:
+        for _ in range(10):
+            for found, wanted in zip(threads.map(lambda each: each.predict(images), networks), expected):
+                np.testing.assert_array_equal(found, wanted)
