@@ -22,7 +22,7 @@ def install(device: str | None = None) -> Device:
     Returns the device with the reason for its choice. Raises DeviceError if it is not there, or
     PlaidML is not, and RuntimeError if keras was imported first. A second call changes nothing.
     """
-    from plaidkeras import allocator, code_generation, compat, compiler_patches
+    from plaidkeras import allocator, code_generation, compat, compile_time, compiler_patches
     from plaidkeras.device import CPU, choose, configure, why_no_plaidml
 
     if absence := why_no_plaidml():
@@ -38,8 +38,9 @@ def install(device: str | None = None) -> Device:
         warnings.warn(compiler_patches.DANGER, RuntimeWarning, stacklevel=2)
     code_generation.use_instructions_of_the_processor()
     code_generation.vectorize()
-    code_generation.skip_loop_strength_reduction()
-    code_generation.merge_equal_functions_first()
+    compile_time.skip_loop_strength_reduction()
+    compile_time.merge_equal_functions_first()
+    compile_time.number_names_from_their_count()
     _replace_functions()
     return chosen
 

@@ -12,11 +12,11 @@ from plaidkeras import code_generation, processor
 # A few steps of a small network with every kind of kernel: element-wise, copies, sums, products.
 TRAIN = """
 import hashlib, sys
-from plaidkeras import code_generation
+from plaidkeras import code_generation, compile_time
 if sys.argv[1] == "stock":
-    code_generation.use_instructions_of_the_processor = lambda: False
-    code_generation.vectorize = code_generation.skip_loop_strength_reduction = lambda: False
-    code_generation.merge_equal_functions_first = lambda: False
+    code_generation.use_instructions_of_the_processor = code_generation.vectorize = lambda: False
+    compile_time.skip_loop_strength_reduction = compile_time.merge_equal_functions_first = lambda: False
+    compile_time.number_names_from_their_count = lambda: False
 import plaidkeras
 plaidkeras.install("llvm_cpu.0")
 import numpy as np
@@ -72,26 +72,6 @@ def test_a_table_of_another_plaidml_is_left_alone(monkeypatch):
         assert not code_generation.use_instructions_of_the_processor.__wrapped__()
     assert generic_features() == before
     assert code_generation.use_instructions_of_the_processor.__wrapped__()  # all as it is known
-
-
-def test_the_slowest_pass_is_skipped_in_the_library_that_is_known_only(monkeypatch):
-    at, code = code_generation.ITS_USE
-    for other in (at, code[::-1]), (at + 1, code), (2 ** 62, code):
-        with monkeypatch.context() as patched:
-            patched.setattr(code_generation, "ITS_USE", other)
-            assert not code_generation.skip_loop_strength_reduction.__wrapped__()
-    assert code_generation.skip_loop_strength_reduction.__wrapped__()
-
-
-def test_equal_functions_are_merged_first_in_the_library_that_is_known_only(monkeypatch):
-    assert code_generation.merge_equal_functions_first()
-    extensions = read(code_generation.EXTENSIONS, 8)
-    assert extensions != bytes(8)
-    monkeypatch.setattr(code_generation, "ITS_READING", (code_generation.EXTENSIONS, bytes(8)))
-    assert not code_generation.merge_equal_functions_first.__wrapped__()
-    monkeypatch.undo()
-    assert not code_generation.merge_equal_functions_first.__wrapped__()  # someone's list is there
-    assert read(code_generation.EXTENSIONS, 8) == extensions
 
 
 @pytest.mark.slow
