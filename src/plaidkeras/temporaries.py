@@ -5,7 +5,7 @@ pass that puts those together which are never alive at once (tile/codegen/placer
 dependencies alone what is: a gradient of weights is nobody's ancestor, and the activation that it
 reads would be kept to the end. On a CPU the statements of a program run one after the other. In place
 of its loop over a statement's dependencies the pass is given code that makes all before it
-dependencies. A training step of the notebook's network then takes half the memory.
+dependencies. In a training step of the notebook's network they then take half the memory.
 
 The pass is also kept from what lies within a statement: its parts run in threads, each with memory of
 its own.

@@ -1,16 +1,8 @@
 """What is left out of PlaidML's compiling, in the library that is known only."""
 
-import plaidml
+from library_memory import read
 
 from plaidkeras import compile_time
-
-
-def read(at, length):
-    plaidml._lib()
-    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", buffering=0) as memory:
-        library = min(int(line.partition("-")[0], 16) for line in maps if line.rstrip().endswith("/libplaidml.so"))
-        memory.seek(library + at)
-        return memory.read(length)
 
 
 def test_the_slowest_pass_is_skipped_in_the_library_that_is_known_only(monkeypatch):
