@@ -443,7 +443,8 @@ def test_it_prints_without_what_only_a_screen_can_do(open_page):
     page = open_page()
     draw(page, (0.5, 0.2), (0.5, 0.8))
     page.emulate_media(media="print")
-    assert page.locator(".seen canvas").is_visible() and not page.locator(".tools").is_visible()
+    expect(page.locator(".seen canvas")).to_be_visible()  # once the network has answered
+    expect(page.locator(".tools")).to_be_hidden()
 
 
 @pytest.mark.slow
