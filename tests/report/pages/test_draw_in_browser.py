@@ -79,7 +79,7 @@ def ink(page) -> np.ndarray:
 
 def seen(page) -> np.ndarray:
     """What the network is given once it has read what is drawn, uint8 (28, 28)."""
-    page.wait_for_timeout(400)
+    expect(page.locator(".desk.reading")).to_have_count(0)
     return pixels(page.locator(".seen canvas"))[..., 3]
 
 
@@ -332,8 +332,8 @@ def test_a_validation_digit_is_given_as_it_is_until_it_is_changed(open_page, mad
 
 def test_probabilities_and_activations_are_those_of_the_network(open_page, made_run):
     page, member = open_page(), made_run.members[0]
-    page.locator(".picks button").nth(2).click()
     page.locator("[data-layer=pool] summary").click()
+    page.locator(".picks button").nth(2).click()
     outputs = forward(member, seen(page)[None])
     *_, (probabilities,) = outputs.values()
     shown = [float(text.strip("%")) for text in page.locator(".odds span").all_inner_texts()]
