@@ -22,7 +22,7 @@ def install(device: str | None = None) -> Device:
     Returns the device with the reason for its choice. Raises DeviceError if it is not there, or
     PlaidML is not, and RuntimeError if keras was imported first. A second call changes nothing.
     """
-    from plaidkeras import allocator, code_generation, compat, compile_time, compiler_patches
+    from plaidkeras import allocator, code_generation, compat, compile_time, compiled_programs, compiler_patches
     from plaidkeras.device import CPU, choose, configure, why_no_plaidml
 
     if absence := why_no_plaidml():
@@ -41,6 +41,7 @@ def install(device: str | None = None) -> Device:
     compile_time.skip_loop_strength_reduction()
     compile_time.merge_equal_functions_first()
     compile_time.number_names_from_their_count()
+    compiled_programs.keep_compiled_programs()
     _replace_functions()
     return chosen
 

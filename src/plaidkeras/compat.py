@@ -49,29 +49,30 @@ class _PlaidMLBackend(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return spec
 
     def exec_module(self, module):
-        with _deferred("scipy.stats"):
-            implementation = importlib.import_module("plaidml.keras.backend")
+        implementation = importlib.import_module("plaidml.keras.backend")
         for name, value in vars(implementation).items():
             if not name.startswith("__"):
                 setattr(module, name, value)
         module._BACKEND = "plaidml"
 
 
-@contextlib.contextmanager
-def _deferred(name: str):
-    """Let a module be imported when it is first used, not by what is imported meanwhile.
+class _Deferred(types.ModuleType):
+    """A module that is imported when something is asked of it."""
 
-    PlaidML's backend needs scipy.stats for one kind of random numbers; importing it takes longer
-    than Keras and PlaidML together. SciPy loads its modules when they are asked for.
-    """
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = types.ModuleType(name)
+    def __getattr__(self, name):
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextlib.contextmanager
+def _deferred(*names: str):
+    """Give what is imported meanwhile these modules deferred."""
+    names = [name for name in names if name not in sys.modules]
+    sys.modules.update({name: _Deferred(name) for name in names})
     try:
         yield
     finally:
-        del sys.modules[name]
+        for name in names:
+            del sys.modules[name]
 
 
 def install_backend() -> None:
@@ -83,9 +84,10 @@ def install_backend() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "is" with a literal, invalid escapes: theirs since 2018
         sys.meta_path.insert(0, _PlaidMLBackend())
-        import keras.layers.wrappers
-        import keras.utils.layer_utils
-        from keras.engine import saving
+        with _deferred("scipy.stats", "scipy.ndimage"):  # seldom used, and longer to import than the rest
+            import keras.layers.wrappers
+            import keras.utils.layer_utils
+            from keras.engine import saving
 
         # Keras takes every backend but TensorFlow for Theano, whose kernels are flipped.
         saving._need_convert_kernel = lambda original_backend: original_backend == "theano"

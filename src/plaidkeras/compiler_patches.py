@@ -22,11 +22,11 @@ that prune unused references goes.
 import functools
 import hashlib
 import mmap
-import struct
 import sys
 from collections.abc import Iterator
 
 from plaidkeras import temporaries
+from plaidkeras.wire_format import field, fields
 
 UNBOUNDED = 2 ** 32 - 1
 DANGER = ("PlaidML's CPU can crash here at batches, layers and images whose size is a prime above "
@@ -38,24 +38,10 @@ LENGTH = 1705  # of the table, as the last two bytes before it say
 SHA256 = "b70f34f5c327d513c066e1e7236bd41bc5298c7ca3155655ea5ab3d3000a144d"
 
 
-def _varint(number: int) -> bytes:
-    *low, last = [number >> shift & 0x7F for shift in range(0, max(1, number.bit_length()), 7)]
-    return bytes([*(part | 0x80 for part in low), last])
-
-
-def _field(number: int, content) -> bytes:
-    """A field of a message: of bytes, an int, or a float as a double."""
-    if isinstance(content, bytes):
-        return _varint(number << 3 | 2) + _varint(len(content)) + content
-    if isinstance(content, int):
-        return _varint(number << 3) + _varint(content)
-    return _varint(number << 3 | 1) + struct.pack("<d", content)
-
-
-def _settings(kind: bytes, *fields: bytes) -> bytes:
+def _settings(kind: bytes, *settings: bytes) -> bytes:
     """All of a pass but its name: Pass.pass."""
-    url = _field(1, b"type.vertex.ai/vertexai.tile.codegen.proto." + kind)
-    return _field(2, url + _field(2, b"".join(fields)))
+    url = field(1, b"type.vertex.ai/vertexai.tile.codegen.proto." + kind)
+    return field(2, url + field(2, b"".join(settings)))
 
 
 def _tile(tag: bytes, *without: bytes, cache_line_cost: float, split_factor: float) -> bytes:
@@ -70,22 +56,22 @@ def _tile(tag: bytes, *without: bytes, cache_line_cost: float, split_factor: flo
     """
     return _settings(
         b"AutotilePass",
-        _field(1, tag),                       # reqs
-        *(_field(36, tag) for tag in without),  # exclude
-        _field(2, b"cpu_thread"),             # outer_set
-        _field(5, 1),                         # only_even: sides that divide the axes
-        _field(14, cache_line_cost),          # output_cost
-        _field(15, cache_line_cost),          # input_cost
-        _field(17, 64),                       # cache_width, in bytes
-        _field(21, 0),                        # acc_idxs: what is summed up stays in one tile
-        _field(29, split_factor))
+        field(1, tag),                       # reqs
+        *(field(36, tag) for tag in without),  # exclude
+        field(2, b"cpu_thread"),             # outer_set
+        field(5, 1),                         # only_even: sides that divide the axes
+        field(14, cache_line_cost),          # output_cost
+        field(15, cache_line_cost),          # input_cost
+        field(17, 64),                       # cache_width, in bytes
+        field(21, 0),                        # acc_idxs: what is summed up stays in one tile
+        field(29, split_factor))
 
 
 # The best of tiles that meet each cache line once have ln(2) / 0.0003 elements.
 WHOLE_CACHE_LINES = dict(cache_line_cost=1 / 64, split_factor=-0.0003)
 PATCHED = {
     b"mlir_nop": [],  # does nothing, and makes room
-    b"pad": [_settings(b"PadPass", _field(1, b"main"), _field(2, UNBOUNDED))],
+    b"pad": [_settings(b"PadPass", field(1, b"main"), field(2, UNBOUNDED))],
     b"tile_contract": [  # "mac" is the tag of products for the matrix kernels
         _tile(b"mac", cache_line_cost=0.0, split_factor=-100.0),
         _tile(b"contraction", b"mac", **WHOLE_CACHE_LINES),
@@ -94,28 +80,15 @@ PATCHED = {
 
 
 FIRST_PRUNING = 1  # its place among the passes
-SHARED_MEMORY = _settings(b"MemoryPlacementPass", _field(1, b"program"), _field(3, 64),  # bytes to align to
-                          _field(4, _field(1, _field(1, b"DRAM"))))
+SHARED_MEMORY = _settings(b"MemoryPlacementPass", field(1, b"program"), field(3, 64),  # bytes to align to
+                          field(4, field(1, field(1, b"DRAM"))))
 
 
 def _passes(table: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Name and settings of each pass of a table."""
-    at = 0
-    while at < len(table):
-        entry, at = _content(table, at)
-        name, end = _content(entry, 0)
-        yield name, entry[end:]
-
-
-def _content(message: bytes, at: int) -> tuple[bytes, int]:
-    """The content of the field, of bytes, that begins at a place of a message; and its end."""
-    length, shift = 0, 0
-    while True:
-        at += 1
-        length |= (message[at] & 0x7F) << shift
-        shift += 7
-        if message[at] < 0x80:
-            return message[at + 1:at + 1 + length], at + 1 + length
+    for _, entry in fields(table):
+        (_, name), *_ = fields(entry)
+        yield name, entry[len(field(1, name)):]
 
 
 def patched(table: bytes, shares_memory: bool) -> bytes:
@@ -124,8 +97,8 @@ def patched(table: bytes, shares_memory: bool) -> bytes:
     if shares_memory:
         passes = [*passes[:FIRST_PRUNING], *passes[FIRST_PRUNING + 1:], (b"share_memory", SHARED_MEMORY)]
     first, *others = [settings for name, own in passes for settings in PATCHED.get(name, [own])]
-    others = b"".join(_field(1, _field(1, b"") + settings) for settings in others)
-    return next(new for new in (_field(1, _field(1, b" " * length) + first) + others
+    others = b"".join(field(1, field(1, b"") + settings) for settings in others)
+    return next(new for new in (field(1, field(1, b" " * length) + first) + others
                                 for length in range(LENGTH))  # of a name that fills what is left
                 if len(new) == len(table))
 

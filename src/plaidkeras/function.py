@@ -10,7 +10,7 @@ import plaidml.keras.backend as plaidml_backend
 from plaidml.exceptions import PlaidMLError
 from plaidml.tile import Value
 
-from plaidkeras import checks
+from plaidkeras import checks, interrupts
 from plaidkeras.checks import CannotCompute
 from plaidkeras.dtypes import SIZE
 from plaidkeras.graph import Bindings, PhaseSwitch, Setting, Unrolled, is_elementwise, kind
@@ -53,7 +53,7 @@ class Function:
             raise CannotCompute(f"the function has {len(self.inputs)} inputs, not {len(arrays)}")
         if not self.outputs and not self.updates:
             return []
-        with _running:
+        with _running, interrupts.deferred():
             return self._call(arrays)
 
     def _call(self, arrays):

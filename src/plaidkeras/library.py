@@ -4,7 +4,14 @@ What is changed there is known to the byte: in a library of another version noth
 systems neither.
 """
 
+import ctypes
+import mmap
 from collections.abc import Callable
+
+ARGUMENTS = 6  # in registers: rdi, rsi, rdx, rcx, r8, r9
+SAVE = bytes.fromhex("4151" "4150" "51" "52" "56" "57" "4889e7" "4883ec08")  # push; mov rdi, rsp; sub rsp, 8
+RESTORE = bytes.fromhex("4883c408" "85c0" "5f" "5e" "5a" "59" "4158" "4159")  # add rsp, 8; test eax, eax; pop
+IF_NOT_ZERO, RETURN = b"\x75", bytes.fromhex("4889f8" "c3")  # jne; mov rax, rdi; ret
 
 
 class Library:
@@ -23,6 +30,35 @@ class Library:
 
     def has(self, at: int, content: bytes) -> bool:
         return self.read(at, len(content)) == content
+
+    def function(self, at: int, result, *arguments) -> Callable:
+        """A function of the library, of ctypes' types."""
+        return ctypes.CFUNCTYPE(result, *arguments)(self.start + at)
+
+    def look_before(self, at: int, beginning: bytes, look: Callable) -> None:
+        """Have `look` called whenever the function at a place begins, with an array of its ARGUMENTS that are
+        ints or addresses; where it returns true, the function ends at once, and returns the first of them,
+        where a C++ function has its result.
+
+        `beginning`: the function's first instructions, 12 bytes or more, which may stand anywhere.
+        """
+        called = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_uint64 * ARGUMENTS))(
+            lambda arguments: bool(look(arguments.contents)))
+        goes_on = beginning + _to("jmp", self.start + at + len(beginning))
+        code = SAVE + _to("call", ctypes.cast(called, ctypes.c_void_p).value) + RESTORE
+        code += IF_NOT_ZERO + bytes([len(goes_on)]) + goes_on + RETURN
+        memory = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+        memory.write(code)
+        self.write(at, _to("jmp", ctypes.addressof(ctypes.c_char.from_buffer(memory))))
+        _kept.extend([called, memory])
+
+
+def _to(instruction: str, address: int) -> bytes:
+    """A jump or a call to an address anywhere: mov rax, address; jmp rax."""
+    return b"\x48\xb8" + address.to_bytes(8, "little") + {"jmp": b"\xff\xe0", "call": b"\xff\xd0"}[instruction]
+
+
+_kept = []  # as long as the library may come there
 
 
 def change(is_known: Callable[[Library], bool], write: Callable[[Library], None]) -> bool:

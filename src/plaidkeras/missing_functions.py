@@ -10,6 +10,7 @@ import plaidml
 import plaidml.keras.backend as plaidml_backend
 from plaidml import op, tile
 from plaidml.tile import Operation, Shape, Value
+from scipy.special import ndtr, ndtri
 
 from plaidkeras import convolutions, kernels
 from plaidkeras.dtypes import BOOLEAN, floatx
@@ -370,6 +371,14 @@ def random_binomial(shape, p=0.0, dtype=None, seed=None):
     return K.cast(K.less(K.random_uniform(shape, seed=seed), p), dtype or K.floatx())
 
 
+def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+    """A variable of normal numbers, none further from the mean than two standard deviations. PlaidML's own
+    draws the same, and for that imports scipy.stats, which takes longer than all else before a first step."""
+    beyond = ndtr(-2.0)
+    quantiles = np.random.uniform(beyond, 1 - beyond, shape)
+    return K.variable(stddev * ndtri(quantiles) + mean, dtype or K.floatx())
+
+
 def separable_conv1d(x, depthwise_kernel, pointwise_kernel, strides=1, padding="valid",
                      data_format=None, dilation_rate=1):
     """A convolution of each channel, then one of size 1 over all; Keras gives numbers or tuples."""
@@ -449,4 +458,4 @@ REPLACEMENTS = (all, any, arange, argmax, batch_dot, bias_add, clip, concatenate
                 gather, get_value, in_top_k, l2_normalize, local_conv1d, local_conv2d, log, logsumexp,
                 name_scope, not_equal, one_hot, pow, print_tensor, random_binomial, repeat_elements,
                 reshape, resize_images, separable_conv1d, set_value, slice, softplus,
-                sparse_categorical_crossentropy, stack, switch, variable)
+                sparse_categorical_crossentropy, stack, switch, truncated_normal, variable)

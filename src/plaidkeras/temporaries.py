@@ -38,8 +38,8 @@ IF_FIRST = bytes.fromhex("4883bd08f7ffff017505")  # cmp qword [rbp - 2296], 1; j
 def share_memory() -> bool:
     """Let the pass work like that in this process; returns whether it does. With PLAIDML_USE_STRIPE the
     programs of GPUs, whose statements may run at the same time, pass through it too: then it does not."""
-    return "PLAIDML_USE_STRIPE" not in os.environ and change(lambda library: library.has(LOOP, ITS_CODE) and library.has(CALL, _jump(b"\xe8", CALL, ADD_CHUNKS)),
-                  _write)
+    return "PLAIDML_USE_STRIPE" not in os.environ and change(
+        lambda library: library.has(LOOP, ITS_CODE) and library.has(CALL, _jump(b"\xe8", CALL, ADD_CHUNKS)), _write)
 
 
 def _write(library: Library) -> None:

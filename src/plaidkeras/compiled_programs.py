@@ -1,0 +1,193 @@
+"""PlaidML's programs for the CPU are compiled once, and kept: see program_cache.py.
+
+Compiling takes longer than all else before the first step, and PlaidML keeps nothing of it. Here five of
+its functions are looked at before they begin:
+
+    Platform::MakeProgram          has a program compiled: its text and shapes are the key
+    lang::GenerateStripe           makes statements of its text: one that is kept has none
+    codegen::Optimize              tiles and fuses them: not those of one that is kept
+    Native::compile                has LLVM translate them: of what is not kept yet we take what is needed
+    MCJIT::generateCodeForModule   asks LLVM's ObjectCache for machine code: it answers with what is kept
+
+A program is kept as a block of tile/stripe/stripe.proto without its statements, which says what it takes
+and returns, and its code, an ELF object.
+"""
+
+import ctypes
+import functools
+import hashlib
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from plaidkeras import code_generation, compile_time, compiler_patches, library, program_cache, temporaries, wire_format
+from plaidkeras.wire_format import field, fields
+
+LOOKS_AT_COMPILING = {"PLAIDML_STRIPE_OUTPUT", "PLAIDML_CPU_PROFILE", "VTUNE_PROFILE"}
+DETERMINES_CODE = code_generation, compile_time, compiler_patches, temporaries, wire_format
+
+# Functions of the library of 0.7.0 for Linux, each with its first instructions.
+MAKE_PROGRAM = 0x3b6b30, bytes.fromhex("554889e5415741564989fe4155")
+GENERATE_STRIPE = 0x1b81890, bytes.fromhex("554889e5415741564c8dbd70fdffff")
+OPTIMIZE = 0x446d60, bytes.fromhex("554889e541574989ff41564c8db5e0feffff")
+COMPILE = 0x71c260, bytes.fromhex("554889e5415741564c8dbd20feffff")
+GENERATE_CODE = 0x8b0c00, bytes.fromhex("554889e54157415641554c8daf48020000")
+SERIALIZE = 0x1d56b80, bytes.fromhex("554889e541554154")  # MessageLite::SerializeAsString
+PARSE = 0x1d562c0, bytes.fromhex("554889e541544c63")  # MessageLite::ParseFromArray
+INTO_MESSAGE = 0x1c4e830, bytes.fromhex("554889e541574989")  # stripe::IntoProto, of a block
+DELETE_BLOCK = 0x1c71b80, bytes.fromhex("554889e5534889fb")  # its message
+CREATE_PROGRAM = 0x1c74660, bytes.fromhex("55488d053035a300")  # a message
+DELETE_PROGRAM = 0x1c745b0, bytes.fromhex("554889e5534889fb")
+FROM_MESSAGE = 0x1c496e0, bytes.fromhex("554889e541574989")  # stripe::FromProto, of a program
+COPY = 0x1a81910, bytes.fromhex("554889e54154534c")  # MemoryBuffer::getMemBufferCopy
+KNOWN = (MAKE_PROGRAM, GENERATE_STRIPE, OPTIMIZE, COMPILE, GENERATE_CODE, SERIALIZE, PARSE, INTO_MESSAGE,
+         DELETE_BLOCK, CREATE_PROGRAM, DELETE_PROGRAM, FROM_MESSAGE, COPY)
+IS_IN_ORDER = 0x284f582  # CodedOutputStream::default_serialization_deterministic_: of what is in maps
+OBJECT_CACHE = 0x440  # of an MCJIT
+
+ID, DEVICE = 1, 2  # fields of a Program of tile.proto
+ENTRY, BLOCK, STATEMENTS = 1, 6, 6  # of a Program, a Statement and a Block of stripe.proto
+CPU = b"llvm_cpu.0"
+Address = ctypes.c_void_p
+
+
+class Text(ctypes.Structure):
+    """std::string"""
+    _fields_ = [("start", Address), ("length", ctypes.c_size_t), ("short", ctypes.c_char * 16)]
+
+
+class Message(ctypes.Structure):
+    """A message of Protocol Buffers, and some room."""
+    _fields_ = [("content", ctypes.c_char * 1024)]
+
+
+class Twine(ctypes.Structure):
+    """llvm::Twine, of nothing."""
+    _fields_ = [("texts", Address * 2), ("kinds", ctypes.c_uint8 * 2)]
+
+
+class Memory(ctypes.Structure):
+    """llvm::MemoryBufferRef"""
+    _fields_ = [("start", Address), ("length", ctypes.c_size_t), ("name", Address), ("length_of_name", ctypes.c_size_t)]
+
+
+@dataclass
+class Compiling:
+    """A program on its way: its key, the block without statements, and the code if it is kept."""
+
+    key: str
+    block: bytes = b""
+    code: bytes = b""
+
+
+def keep_compiled_programs() -> bool:
+    """Keep the programs of this process from here on; returns whether they are. Call it after all else
+    that changes the library. Linux only, and only the library that it knows."""
+    return not LOOKS_AT_COMPILING & os.environ.keys() and _watch()
+
+
+@functools.lru_cache(maxsize=None)
+def _watch() -> bool:
+    return library.change(lambda memory: all(memory.has(*function) for function in KNOWN), _Watch)
+
+
+class _Watch:
+    """Looks at what each thread compiles."""
+
+    def __init__(self, memory: library.Library):
+        self.compiler = _compiler()
+        self.by_thread: dict[int, Compiling] = {}
+        self._serialize = memory.function(SERIALIZE[0], None, Address, Address)
+        self._parse = memory.function(PARSE[0], ctypes.c_bool, Address, ctypes.c_char_p, ctypes.c_int)
+        self._into_message = memory.function(INTO_MESSAGE[0], None, Address, Address)
+        self._delete_block = memory.function(DELETE_BLOCK[0], None, Address)
+        self._create_program = memory.function(CREATE_PROGRAM[0], None, Address)
+        self._delete_program = memory.function(DELETE_PROGRAM[0], None, Address)
+        self._from_message = memory.function(FROM_MESSAGE[0], None, Address, Address)
+        self._copy = memory.function(COPY[0], None, Address, ctypes.c_char_p, ctypes.c_size_t, Address)
+        self._free = ctypes.CDLL(None).free
+        self._free.argtypes = [Address]
+        # An object whose class has two destructors, an anchor, and these two functions.
+        self._functions = (ctypes.CFUNCTYPE(None, Address, Address, Memory)(self.compiled),
+                           ctypes.CFUNCTYPE(None, Address, Address, Address)(self.code))
+        self._class = (Address * 5)(None, None, None, *(ctypes.cast(one, Address) for one in self._functions))
+        self._object_cache = Address(ctypes.addressof(self._class))
+        memory.write(IS_IN_ORDER, b"\1")
+        for function, look in ((MAKE_PROGRAM, self.make_program), (GENERATE_STRIPE, self.generate_stripe),
+                               (OPTIMIZE, self.optimize), (COMPILE, self.compile), (GENERATE_CODE, self.generate_code)):
+            memory.look_before(*function, look)
+
+    def make_program(self, arguments) -> None:  # result, platform, context, program, ...
+        self.by_thread.pop(threading.get_ident(), None)
+        wanted = [(number, content) for number, content in fields(self._serialized(arguments[3])) if number != ID]
+        if (DEVICE, CPU) in wanted and program_cache.folder():
+            compiling = Compiling(hashlib.sha256(self.compiler + repr(wanted).encode()).hexdigest())
+            if program := program_cache.load(compiling.key):
+                (_, compiling.block), (_, compiling.code) = fields(program)
+            self.by_thread[threading.get_ident()] = compiling
+
+    def generate_stripe(self, arguments) -> bool:  # result, ...
+        compiling = self.by_thread.get(threading.get_ident())
+        if not compiling or not compiling.code:
+            return False
+        self._make_program(arguments[0], field(ENTRY, field(BLOCK, compiling.block)))
+        return True
+
+    def optimize(self, arguments) -> bool:
+        compiling = self.by_thread.get(threading.get_ident())
+        return bool(compiling and compiling.code)
+
+    def compile(self, arguments) -> None:  # compiler, block, ...
+        compiling = self.by_thread.get(threading.get_ident())
+        if compiling and not compiling.code:
+            compiling.block = self._without_statements(arguments[1])
+
+    def generate_code(self, arguments) -> None:  # MCJIT, module
+        Address.from_address(arguments[0] + OBJECT_CACHE).value = ctypes.addressof(self._object_cache)
+
+    def code(self, result, cache, module) -> None:
+        """ObjectCache::getObject: code that is kept, or none."""
+        compiling = self.by_thread.get(threading.get_ident())
+        if compiling and compiling.code:
+            self._copy(result, compiling.code, len(compiling.code), ctypes.byref(Twine(kinds=(1, 1))))
+            del self.by_thread[threading.get_ident()]
+        else:
+            Address.from_address(result).value = None
+
+    def compiled(self, cache, module, code) -> None:
+        """ObjectCache::notifyObjectCompiled: code to be kept."""
+        if compiling := self.by_thread.pop(threading.get_ident(), None):
+            program_cache.store(compiling.key, field(1, compiling.block) + field(
+                2, ctypes.string_at(code.start, code.length)))
+
+    def _serialized(self, message) -> bytes:
+        text = Text()
+        self._serialize(ctypes.byref(text), message)
+        content = ctypes.string_at(text.start, text.length)
+        if text.start != ctypes.addressof(text) + Text.short.offset:
+            self._free(text.start)
+        return content
+
+    def _without_statements(self, block) -> bytes:
+        message = Message()
+        self._into_message(ctypes.byref(message), block)
+        content = self._serialized(ctypes.byref(message))
+        self._delete_block(ctypes.byref(message))
+        return b"".join(field(number, part) for number, part in fields(content) if number != STATEMENTS)
+
+    def _make_program(self, result, content: bytes) -> None:
+        message = Message()
+        self._create_program(ctypes.byref(message))
+        self._parse(ctypes.byref(message), content, len(content))
+        self._from_message(result, ctypes.byref(message))
+        self._delete_program(ctypes.byref(message))
+
+
+def _compiler() -> bytes:
+    """All that determines the code of a program, apart from the program."""
+    changes = [code_generation.use_instructions_of_the_processor(), code_generation.vectorize(),
+               compile_time.skip_loop_strength_reduction(), compile_time.merge_equal_functions_first(),
+               compile_time.number_names_from_their_count(), compiler_patches.apply(), temporaries.share_memory()]
+    files = [__file__, *(module.__file__ for module in DETERMINES_CODE)]
+    return bytes(changes) + b"".join(Path(file).read_bytes() for file in files)
