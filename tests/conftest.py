@@ -23,6 +23,11 @@ def pytest_addoption(parser):
                      help="write what the made run's site says as the golden site")
 
 
+def pytest_configure(config):
+    """Programs that tests compile are kept with pytest's own cache."""
+    os.environ.setdefault("PLAIDKERAS_CACHE", str(config.cache.mkdir("programs")))
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("slow"):

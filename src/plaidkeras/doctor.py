@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 
+from plaidkeras import program_cache
 from plaidkeras.device import why_no_plaidml
 
 GOOD, BAD, NOTE = "ok", "FAULT", "note"
@@ -69,6 +70,7 @@ def examine(device: str | None = None) -> Iterator[Finding]:
                       "pip install --force-reinstall plaidml==0.7.0 plaidml-keras==0.7.0")
         return
     yield from settings(plaidml)
+    yield programs()
     yield from refused(opencl, plaidml)
     for name in [device] if device else plaidml["devices"]:
         yield tried(name, plaidml)
@@ -117,6 +119,22 @@ def settings(plaidml: dict) -> Iterator[Finding]:
     if not plaidml["experimental"]:
         yield Finding(BAD, "PLAIDML_EXPERIMENTAL is switched off, which leaves only a few GPUs",
                       "unset PLAIDML_EXPERIMENTAL, or set it to 1")
+
+
+def programs() -> Finding:
+    """Where compiled programs are kept, if they can be."""
+    place = program_cache.folder()
+    if not sys.platform.startswith("linux"):
+        return Finding(NOTE, "compiled programs are not kept: each process compiles its own",
+                       "nothing to mend: this needs Linux")
+    if place is None:
+        return Finding(NOTE, "compiled programs are not kept: each process compiles its own",
+                       "unset PLAIDKERAS_CACHE, or name a folder in it")
+    nearest = next(each for each in (place, *place.parents) if each.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        return Finding(NOTE, f"compiled programs cannot be kept in {place}: each process compiles its own",
+                       "name a folder that can be written in PLAIDKERAS_CACHE")
+    return Finding(GOOD, f"programs that the CPU compiled are kept in {place}")
 
 
 def refused(opencl: dict, plaidml: dict) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 
 LIMIT = 512 * 2 ** 20  # bytes
-NAME = "*.program"
+SUFFIX = ".program"
 
 
 def folder() -> Path | None:
@@ -44,7 +44,7 @@ def store(key: str, program: bytes) -> None:
     with contextlib.suppress(OSError):
         path = _path(key)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        partial, name = tempfile.mkstemp(dir=path.parent)
+        partial, name = tempfile.mkstemp(prefix=key, suffix=path.suffix + ".partial", dir=path.parent)
         with os.fdopen(partial, "wb") as file:
             file.write(hashlib.sha256(program).digest() + zlib.compress(program, 1))
         os.replace(name, path)
@@ -55,12 +55,12 @@ def _path(key: str) -> Path:
     place = folder()
     if place is None:
         raise FileNotFoundError("none is kept")
-    return place / NAME.replace("*", key)
+    return place / f"{key}{SUFFIX}"
 
 
 def _limit(place: Path) -> None:
     """Delete what was not used for longest, until the rest is within the limit."""
-    found = sorted(((path.stat(), path) for path in place.glob(NAME)), key=lambda one: one[0].st_mtime)
+    found = sorted(((path.stat(), path) for path in place.glob(f"*{SUFFIX}*")), key=lambda one: one[0].st_mtime)
     excess = sum(status.st_size for status, _ in found) - LIMIT
     for status, path in found:
         if excess <= 0:

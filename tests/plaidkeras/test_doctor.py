@@ -226,6 +226,17 @@ def test_a_package_that_is_not_installed_is_a_fault(monkeypatch):
     assert missing == Finding(BAD, "no-such-package is not installed", "pip install plaidml-report")
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="programs are kept on Linux only")
+def test_where_compiled_programs_are_kept_is_told_or_why_they_are_not(monkeypatch, tmp_path):
+    monkeypatch.setenv("PLAIDKERAS_CACHE", str(tmp_path / "new" / "programs"))
+    assert doctor.programs() == Finding(GOOD, f"programs that the CPU compiled are kept in {tmp_path}/new/programs")
+    (tmp_path / "new").write_text("a file")
+    assert doctor.programs().text.startswith(f"compiled programs cannot be kept in {tmp_path}/new/programs")
+    monkeypatch.setenv("PLAIDKERAS_CACHE", "")
+    assert (doctor.programs().state, doctor.programs().mend) == (
+        NOTE, "unset PLAIDKERAS_CACHE, or name a folder in it")
+
+
 @pytest.mark.parametrize("answer, state, says", [
     ({"fault": None, "gflops": 12.34}, GOOD,
      "llvm_cpu.0 (AMD EPYC, 2 cores): self-test passed, 12.3 GFLOP/s in a convolution; use it with "
