@@ -40,15 +40,15 @@ def channels(values: np.ndarray, columns: int, low: float, high: float) -> bytes
     scaled = (values.astype(np.float32) - low) / ((high - low) or 1)
     shades = 1 + (scaled * 254).round().astype(np.uint8)  # 0 stays for the gaps: see-through
     image = Image.fromarray(sheet(shades, columns))
-    image.putpalette(bytes(3) + viridis().tobytes())
+    image.putpalette(bytes(3) + viridis())
     return png(image, transparency=0)
 
 
-def viridis() -> np.ndarray:
-    """Its 255 colours, uint8 (255, 3), from dark to bright."""
+def viridis() -> bytes:
+    """Its 255 colours of three bytes each, from dark to bright."""
     from matplotlib import colormaps
 
-    return (colormaps["viridis"](np.linspace(0, 1, 255))[:, :3] * 255).round().astype(np.uint8)
+    return (colormaps["viridis"](np.linspace(0, 1, 255))[:, :3] * 255).round().astype(np.uint8).tobytes()
 
 
 def weights(filters: np.ndarray, columns: int) -> bytes:

@@ -4,13 +4,14 @@ from pathlib import Path
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, pass_context
 
 from digits.run import Run
 from report.figures import cards
 from report.output import sources
 from report.output.bundle import Bundle, beside
 from report.output.links import refuse_dead_links
+from report.output.template_cache import TemplateCache
 from report.pages import NOT_FOUND, pages_of
 from report.pages.study import Study
 from report.paths import ASSETS, TEMPLATES
@@ -29,7 +30,8 @@ def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -
     for path in filter(Path.is_file, ASSETS.rglob("*")):
         bundle.add(path.relative_to(ASSETS).as_posix(), path.read_bytes())
     bundle.add(".nojekyll", b"")  # else GitHub Pages would run the site through Jekyll
-    env, pages, known = environment(), pages_of(studied), facts(studied)
+    env = environment(TemplateCache(beside(output.resolve(), "templates")))
+    pages, known = pages_of(studied), facts(studied)
     for page in (*pages, NOT_FOUND):
         context = page.module.context(studied, bundle)
         bundle.add(page.path, env.get_template(f"{page.key}.html").render(
@@ -52,10 +54,10 @@ def _add_for_crawlers(bundle: Bundle, base_url: str, paths: list[str]) -> None:
     bundle.add("robots.txt", f"User-agent: *\nAllow: /\nSitemap: {base_url}/sitemap.xml\n")
 
 
-def environment() -> Environment:
+def environment(cache: BytecodeCache | None = None) -> Environment:
     """Autoescaping, and strict: a name that no context has is an error, never an empty string."""
     env = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-                      trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+                      trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, bytecode_cache=cache)
     env.filters.update(**formats.FILTERS, **promise.FILTERS, link=_link, address=_address)
     return env
 

@@ -53,8 +53,8 @@ def context(study: Study, bundle: Bundle) -> Context:
     weights, refusal = None, ""
     try:
         script = network.script(
-            study.first, palette=_text(images.viridis()), example=_text(study.first.activations.images[0]),
-            picks=[_text(image) for image in pixels])
+            study.first, palette=_text(study.drawings.png(images.viridis)),
+            example=_text(study.first.activations.images[0]), picks=[_text(image) for image in pixels])
         weights = Weights(bundle.add("draw/weights.js", script), len(script))
     except network.NotComputed as error:
         refusal = str(error)
@@ -79,5 +79,5 @@ def _picks(study: Study, bundle: Bundle) -> tuple[list[Pick], list[np.ndarray]]:
             for row, image in zip(chosen, pixels)], pixels
 
 
-def _text(values: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(values, np.uint8).tobytes()).decode()
+def _text(values: bytes | np.ndarray) -> str:
+    return base64.b64encode(values if isinstance(values, bytes) else values.astype(np.uint8).tobytes()).decode()

@@ -10,12 +10,13 @@ from pages_as_trees import read_html
 from digits.run import Run
 from report.figures.drawing_cache import DrawingCache
 from report.output.render import render
+from report.output.template_cache import TemplateCache
 from report.settings import SiteSettings
 
 
 @pytest.fixture(scope="session", autouse=True)
 def drawn_once(tmp_path_factory):
-    """All tests share the drawings, which take most of the time of a render."""
+    """All tests share the drawings and translated templates, which take most of the time of a render."""
     class Shared(DrawingCache):
         def forget_unused(self):
             pass
@@ -23,6 +24,8 @@ def drawn_once(tmp_path_factory):
     shared = Shared(tmp_path_factory.mktemp("drawings"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("report.pages.study.DrawingCache", lambda folder: shared)
+        templates = TemplateCache(tmp_path_factory.mktemp("templates"))
+        patch.setattr("report.output.render.TemplateCache", lambda folder: templates)
         yield
 
 
