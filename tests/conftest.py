@@ -24,8 +24,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Programs that tests compile are kept with pytest's own cache."""
-    os.environ.setdefault("PLAIDKERAS_CACHE", str(config.cache.mkdir("programs")))
+    """Programs that tests compile are kept with pytest's own cache, if it has one."""
+    if config.pluginmanager.has_plugin("cacheprovider"):
+        os.environ.setdefault("PLAIDKERAS_CACHE", str(config.cache.mkdir("programs")))
 
 
 def pytest_collection_modifyitems(items):

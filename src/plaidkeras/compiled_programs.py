@@ -74,11 +74,15 @@ class Memory(ctypes.Structure):
 
 @dataclass
 class Compiling:
-    """A program on its way: its key, the block without statements, and the code if it is kept."""
+    """A program on its way: its key, and what is kept of it, once that is known."""
 
     key: str
     block: bytes = b""
     code: bytes = b""
+
+    @property
+    def is_kept(self) -> bool:
+        return bool(self.code)
 
 
 def keep_compiled_programs() -> bool:
@@ -128,19 +132,16 @@ class _Watch:
             self.by_thread[threading.get_ident()] = compiling
 
     def generate_stripe(self, arguments) -> bool:  # result, ...
-        compiling = self.by_thread.get(threading.get_ident())
-        if not compiling or not compiling.code:
+        if not (compiling := self._compiling()) or not compiling.is_kept:
             return False
-        self._make_program(arguments[0], field(ENTRY, field(BLOCK, compiling.block)))
+        self._make_stripe(arguments[0], field(ENTRY, field(BLOCK, compiling.block)))
         return True
 
     def optimize(self, arguments) -> bool:
-        compiling = self.by_thread.get(threading.get_ident())
-        return bool(compiling and compiling.code)
+        return bool((compiling := self._compiling()) and compiling.is_kept)
 
     def compile(self, arguments) -> None:  # compiler, block, ...
-        compiling = self.by_thread.get(threading.get_ident())
-        if compiling and not compiling.code:
+        if (compiling := self._compiling()) and not compiling.is_kept:
             compiling.block = self._without_statements(arguments[1])
 
     def generate_code(self, arguments) -> None:  # MCJIT, module
@@ -148,8 +149,7 @@ class _Watch:
 
     def code(self, result, cache, module) -> None:
         """ObjectCache::getObject: code that is kept, or none."""
-        compiling = self.by_thread.get(threading.get_ident())
-        if compiling and compiling.code:
+        if (compiling := self._compiling()) and compiling.is_kept:
             self._copy(result, compiling.code, len(compiling.code), ctypes.byref(Twine(kinds=(1, 1))))
             del self.by_thread[threading.get_ident()]
         else:
@@ -160,6 +160,9 @@ class _Watch:
         if compiling := self.by_thread.pop(threading.get_ident(), None):
             program_cache.store(compiling.key, field(1, compiling.block) + field(
                 2, ctypes.string_at(code.start, code.length)))
+
+    def _compiling(self) -> Compiling | None:
+        return self.by_thread.get(threading.get_ident())
 
     def _serialized(self, message) -> bytes:
         text = Text()
@@ -176,7 +179,7 @@ class _Watch:
         self._delete_block(ctypes.byref(message))
         return b"".join(field(number, part) for number, part in fields(content) if number != STATEMENTS)
 
-    def _make_program(self, result, content: bytes) -> None:
+    def _make_stripe(self, result, content: bytes) -> None:
         message = Message()
         self._create_program(ctypes.byref(message))
         self._parse(ctypes.byref(message), content, len(content))

@@ -13,7 +13,7 @@ from plaidml.tile import Value
 from plaidkeras import checks, interrupts
 from plaidkeras.checks import CannotCompute
 from plaidkeras.dtypes import SIZE
-from plaidkeras.graph import Bindings, PhaseSwitch, Setting, Unrolled, is_elementwise, kind
+from plaidkeras.graph import PhaseSwitch, Setting, Unrolled, invoker, is_elementwise, kind
 from plaidkeras.precomputed import Precomputed, mark_changed
 from plaidkeras.updates import Graph, ordered
 
@@ -111,12 +111,11 @@ class Function:
                 outputs[name], variables[name] = new, old
         precomputed = None
         if self.inputs and not places and not printed:
-            precomputed = Precomputed(operations, self.outputs, setting,
-                                      lambda values: _invoker({}, values, setting))
-        invoker = _invoker(self._placeholders(), outputs, setting, precomputed and precomputed.results)
-        invoker.set_outputs(places)
+            precomputed = Precomputed(operations, self.outputs, setting)
+        program = invoker(self._placeholders(), outputs, setting, precomputed and precomputed.results)
+        program.set_outputs(places)
         return Program(
-            invoker, {f"P{i}": operation.message for i, operation in enumerate(printed)},
+            program, {f"P{i}": operation.message for i, operation in enumerate(printed)},
             {name: variables.get(name) for name, value in outputs.items() if None in K.int_shape(value)},
             [old.var for old, _ in order], precomputed)
 
@@ -132,26 +131,12 @@ class Function:
         """The operation that does not compile for what is given, and why; None if none is found."""
         def compiles(values):
             outputs = {f"O{i}": value for i, value in enumerate(values)}
-            invoker = _invoker(self._placeholders(), outputs, setting)
+            program = invoker(self._placeholders(), outputs, setting)
             for name, variable in given.items():
-                invoker.set_input(name, variable)
+                program.set_input(name, variable)
             for name in outputs:
-                invoker.get_output_shape(name)
+                program.get_output_shape(name)
         return checks.culprit(self._operations(setting), compiles)
-
-
-def _invoker(inputs, outputs, setting, results=None) -> plaidml.Invoker:
-    """PlaidML's program from placeholders to outputs, by name; `results` of some operations are there
-    when it runs."""
-    context = plaidml_backend._ctx
-    bindings = Bindings(context, plaidml_backend._device(), setting, results)
-    outputs = {name: bindings.bind(value) for name, value in outputs.items()}
-    composer = plaidml.Composer()
-    for name, value in inputs.items():
-        composer.add_input(name, bindings.bind(value))
-    for name, variable in outputs.items():
-        composer.add_output(name, variable)
-    return plaidml.Invoker(context, composer.build())
 
 
 def _steps(values) -> list[Value]:

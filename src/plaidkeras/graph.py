@@ -12,6 +12,7 @@ import inspect
 import re
 from typing import NamedTuple
 
+import plaidml
 import plaidml.keras.backend as plaidml_backend
 from plaidml.tile import Operation, Shape, Value
 
@@ -219,3 +220,17 @@ class Bindings:
         changed = copy.copy(operation)
         changed.inputs = distinct
         return changed
+
+
+def invoker(inputs, outputs, setting, results=None) -> plaidml.Invoker:
+    """PlaidML's program from placeholders to outputs, by name; `results` of some operations are there when
+    it runs."""
+    context = plaidml_backend._ctx
+    bindings = Bindings(context, plaidml_backend._device(), setting, results)
+    outputs = {name: bindings.bind(value) for name, value in outputs.items()}
+    composer = plaidml.Composer()
+    for name, value in inputs.items():
+        composer.add_input(name, bindings.bind(value))
+    for name, variable in outputs.items():
+        composer.add_output(name, variable)
+    return plaidml.Invoker(context, composer.build())

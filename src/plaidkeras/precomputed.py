@@ -4,14 +4,12 @@ At inference that is a quarter of the time of a single image: batch normalizatio
 weights of the convolution before it, or after it.
 """
 
-from collections.abc import Callable
-
 import plaidml
 import plaidml.keras.backend as plaidml_backend
 from plaidml.tile import Operation, Value
 
 from plaidkeras.dtypes import is_float
-from plaidkeras.graph import Setting, origin
+from plaidkeras.graph import Setting, invoker, origin
 
 
 def mark_changed(variable: plaidml.Tensor) -> None:
@@ -26,17 +24,16 @@ def _changes(variable: plaidml.Tensor) -> int:
 class Precomputed:
     """Results of operations that depend on no input, and the program that computes them."""
 
-    def __init__(self, operations: list[Operation], outputs: list[Value], setting: Setting,
-                 program: Callable[[dict[str, Value]], plaidml.Invoker]):
-        """operations: all behind the outputs, each after those that it is computed from; `program`
-        makes one of the values of its outputs, which it is given by name."""
+    def __init__(self, operations: list[Operation], outputs: list[Value], setting: Setting):
+        """operations: all behind the outputs, each after those that it is computed from."""
         chosen, self._variables = _of_variables_alone(operations, outputs, setting)
         self._changes = None
         self.results: dict[Operation, dict[str, plaidml.Tensor]] = {
             operation: {name: _place(value) for name, value in operation.outputs.items()}
             for operation in chosen}
-        self._program = chosen and program({f"{name}{i:06}": value for i, operation in enumerate(chosen)
-                                            for name, value in operation.outputs.items()})
+        self._program = chosen and invoker({}, {
+            f"{name}{i:06}": value for i, operation in enumerate(chosen)
+            for name, value in operation.outputs.items()}, setting)
         for i, places in enumerate(self.results.values()):
             self._program.set_outputs({f"{name}{i:06}": place for name, place in places.items()})
 
