@@ -1,5 +1,6 @@
 """A local server of one finished site, whose open pages reload when the site changes."""
 
+import gzip
 import io
 import sys
 import threading
@@ -109,6 +110,10 @@ class SiteHandler(SimpleHTTPRequestHandler):
     def _answer(self, code: int, kind: str, content: bytes) -> io.BytesIO:
         self.send_response(code)
         self.send_header("Content-Type", kind)
+        if "gzip" in self.headers.get("Accept-Encoding", "") and (
+                kind.startswith("text/") or kind.endswith(("json", "xml"))):  # as GitHub Pages sends them
+            content = gzip.compress(content)
+            self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Cache-Control", "no-cache")  # else a reload might show the old style
         self.end_headers()

@@ -1,11 +1,12 @@
 """`report serve`, over a real port."""
 
+import gzip
 import socket
 import struct
 import threading
 import time
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import expect
@@ -36,6 +37,18 @@ def test_the_pages_are_served(address):
         assert b"How well does it read?" in answer.read()
     with urlopen(f"{address}/style.css") as answer:
         assert answer.headers["Content-Type"] == "text/css"
+
+
+def test_texts_are_compressed_for_who_can_read_it_and_pictures_are_not(address, made_site):
+    for path, is_compressed in ("style.css", True), ("downloads/metrics.json", True), (
+            "images/cards/overview.png", False):
+        with urlopen(Request(f"{address}/{path}", headers={"Accept-Encoding": "gzip"})) as answer:
+            content = answer.read()
+            assert int(answer.headers["Content-Length"]) == len(content)
+            assert (answer.headers["Content-Encoding"] == "gzip") == is_compressed
+        assert (gzip.decompress(content) if is_compressed else content) == (made_site / path).read_bytes()
+        with urlopen(f"{address}/{path}") as answer:
+            assert answer.read() == (made_site / path).read_bytes()
 
 
 def test_a_missing_page_gets_the_sites_own_404(address):
