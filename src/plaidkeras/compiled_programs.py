@@ -40,9 +40,10 @@ DELETE_BLOCK = 0x1c71b80, bytes.fromhex("554889e5534889fb")  # its message
 CREATE_PROGRAM = 0x1c74660, bytes.fromhex("55488d053035a300")  # a message
 DELETE_PROGRAM = 0x1c745b0, bytes.fromhex("554889e5534889fb")
 FROM_MESSAGE = 0x1c496e0, bytes.fromhex("554889e541574989")  # stripe::FromProto, of a program
+DELETE = 0x1db8bbb, bytes.fromhex("e9604343fe")  # operator delete: ctypes may find the free of another malloc
 COPY = 0x1a81910, bytes.fromhex("554889e54154534c")  # MemoryBuffer::getMemBufferCopy
 KNOWN = (MAKE_PROGRAM, GENERATE_STRIPE, OPTIMIZE, COMPILE, GENERATE_CODE, SERIALIZE, PARSE, INTO_MESSAGE,
-         DELETE_BLOCK, CREATE_PROGRAM, DELETE_PROGRAM, FROM_MESSAGE, COPY)
+         DELETE_BLOCK, CREATE_PROGRAM, DELETE_PROGRAM, FROM_MESSAGE, DELETE, COPY)
 IS_IN_ORDER = 0x284f582  # CodedOutputStream::default_serialization_deterministic_: of what is in maps
 OBJECT_CACHE = 0x440  # of an MCJIT
 
@@ -110,8 +111,7 @@ class _Watch:
         self._delete_program = memory.function(DELETE_PROGRAM[0], None, Address)
         self._from_message = memory.function(FROM_MESSAGE[0], None, Address, Address)
         self._copy = memory.function(COPY[0], None, Address, ctypes.c_char_p, ctypes.c_size_t, Address)
-        self._free = ctypes.CDLL(None).free
-        self._free.argtypes = [Address]
+        self._delete = memory.function(DELETE[0], None, Address)
         # An object whose class has two destructors, an anchor, and these two functions.
         self._functions = (ctypes.CFUNCTYPE(None, Address, Address, Memory)(self.compiled),
                            ctypes.CFUNCTYPE(None, Address, Address, Address)(self.code))
@@ -169,7 +169,7 @@ class _Watch:
         self._serialize(ctypes.byref(text), message)
         content = ctypes.string_at(text.start, text.length)
         if text.start != ctypes.addressof(text) + Text.short.offset:
-            self._free(text.start)
+            self._delete(text.start)
         return content
 
     def _without_statements(self, block) -> bytes:
