@@ -26,7 +26,9 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     """Programs that tests compile are kept with pytest's own cache, if it has one."""
     if config.pluginmanager.has_plugin("cacheprovider"):
-        os.environ.setdefault("PLAIDKERAS_CACHE", str(config.cache.mkdir("programs")))
+        programs = config.cache.mkdir("programs")
+        programs.chmod(0o700)  # others may write into what is made for a group
+        os.environ.setdefault("PLAIDKERAS_CACHE", str(programs))
 
 
 def pytest_collection_modifyitems(items):

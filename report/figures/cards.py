@@ -19,7 +19,7 @@ def card(study: Study, site_title: str, page_title: str) -> bytes:
     labels = list(zip(judged.predicted[chosen].tolist(), judged.truth[chosen].tolist()))
     of_what = f"of {promised.count:,} unseen digits classified correctly{' (sample)' * study.sample}"
     digits = np.array(wrong or study.run.data.first_images[:DIGITS])
-    return study.drawings.png(_draw, digits, labels, site_title, page_title,
+    return study.drawings.file(_draw, digits, labels, site_title, page_title,
                               formats.percent(promised.accuracy), of_what)
 
 

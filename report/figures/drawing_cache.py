@@ -25,9 +25,9 @@ class DrawingCache:
 
     def svg(self, draw: Callable[..., str], *arguments) -> Markup:
         """What `draw` returns as markup for a page."""
-        return Markup(self.png(draw, *arguments).decode())
+        return Markup(self.file(draw, *arguments).decode())
 
-    def png(self, draw: Callable[..., str | bytes], *arguments) -> bytes:
+    def file(self, draw: Callable[..., str | bytes], *arguments) -> bytes:
         """What `draw` returns as the bytes of a file."""
         path = self.folder and self.folder / self._name(draw, arguments)
         if path:

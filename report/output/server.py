@@ -111,7 +111,7 @@ class SiteHandler(SimpleHTTPRequestHandler):
         self.send_response(code)
         self.send_header("Content-Type", kind)
         if "gzip" in self.headers.get("Accept-Encoding", "") and (
-                kind.startswith("text/") or kind.endswith(("json", "xml"))):  # as GitHub Pages sends them
+                kind.startswith("text/") or kind.endswith(("javascript", "json", "xml"))):  # as GitHub Pages sends them
             content = gzip.compress(content)
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(content)))

@@ -61,7 +61,7 @@ def _filters(study: Study, bundle: Bundle) -> Picture | None:
     if kernel is None or kernel.shape[:-1] != (*(layer.kernel_size or ()), 1) or max(kernel.shape) > MAX_FILTERS:
         return None
     filters = np.moveaxis(kernel[:, :, 0], -1, 0)
-    return drawing(bundle, f"{FOLDER}/{layer.name}-filters.png", study.drawings.png(images.weights, filters, COLUMNS),
+    return drawing(bundle, f"{FOLDER}/{layer.name}-filters.png", study.drawings.file(images.weights, filters, COLUMNS),
                    f"The {len(filters)} filters of {layer.name}, {formats.shape(filters.shape[1:])} each")
 
 
@@ -88,7 +88,7 @@ def _layer(study: Study, bundle: Bundle, name: str, values: np.ndarray, shown: D
 
     def drawn(file: str, channels: np.ndarray, columns: int, what: str) -> Picture:
         return drawing(bundle, f"{FOLDER}/row-{shown.row}/{file}.png",
-                       study.drawings.png(images.channels, channels, columns, low, high),
+                       study.drawings.file(images.channels, channels, columns, low, high),
                        f"Activations of layer {name} for row {shown.row}, a {shown.label}: {what}")
 
     whole, rest, probabilities, first = None, None, [], count

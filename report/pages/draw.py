@@ -53,7 +53,7 @@ def context(study: Study, bundle: Bundle) -> Context:
     weights, refusal = None, ""
     try:
         script = network.script(
-            study.first, palette=_text(study.drawings.png(images.viridis)),
+            study.first, palette=_text(study.drawings.file(images.viridis)),
             example=_text(study.first.activations.images[0]), picks=[_text(image) for image in pixels])
         weights = Weights(bundle.add("draw/weights.js", script), len(script))
     except network.NotComputed as error:

@@ -60,6 +60,8 @@ class _Deferred(types.ModuleType):
     """A module that is imported when something is asked of it."""
 
     def __getattr__(self, name):
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
         return getattr(importlib.import_module(self.__name__), name)
 
 
@@ -72,7 +74,8 @@ def _deferred(*names: str):
         yield
     finally:
         for name in names:
-            del sys.modules[name]
+            if isinstance(sys.modules.get(name), _Deferred):
+                del sys.modules[name]
 
 
 def install_backend() -> None:

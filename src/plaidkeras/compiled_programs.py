@@ -21,11 +21,12 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from plaidkeras import code_generation, compile_time, compiler_patches, library, program_cache, temporaries, wire_format
+from plaidkeras import (code_generation, compile_time, compiler_patches, library, processor, program_cache, temporaries,
+                        wire_format)
 from plaidkeras.wire_format import field, fields
 
 LOOKS_AT_COMPILING = {"PLAIDML_STRIPE_OUTPUT", "PLAIDML_CPU_PROFILE", "VTUNE_PROFILE"}
-DETERMINES_CODE = code_generation, compile_time, compiler_patches, temporaries, wire_format
+DETERMINES_CODE = code_generation, compile_time, compiler_patches, library, processor, temporaries, wire_format
 
 # Functions of the library of 0.7.0 for Linux, each with its first instructions.
 MAKE_PROGRAM = 0x3b6b30, bytes.fromhex("554889e5415741564989fe4155")
@@ -42,10 +43,11 @@ DELETE_PROGRAM = 0x1c745b0, bytes.fromhex("554889e5534889fb")
 FROM_MESSAGE = 0x1c496e0, bytes.fromhex("554889e541574989")  # stripe::FromProto, of a program
 DELETE = 0x1db8bbb, bytes.fromhex("e9604343fe")  # operator delete: ctypes may find the free of another malloc
 COPY = 0x1a81910, bytes.fromhex("554889e54154534c")  # MemoryBuffer::getMemBufferCopy
+ASKING = 0x8b0da2, bytes.fromhex("488bb340040000")  # in GENERATE_CODE: mov rsi, [rbx + OBJECT_CACHE]
+OBJECT_CACHE = 0x440
 KNOWN = (MAKE_PROGRAM, GENERATE_STRIPE, OPTIMIZE, COMPILE, GENERATE_CODE, SERIALIZE, PARSE, INTO_MESSAGE,
-         DELETE_BLOCK, CREATE_PROGRAM, DELETE_PROGRAM, FROM_MESSAGE, DELETE, COPY)
+         DELETE_BLOCK, CREATE_PROGRAM, DELETE_PROGRAM, FROM_MESSAGE, DELETE, COPY, ASKING)
 IS_IN_ORDER = 0x284f582  # CodedOutputStream::default_serialization_deterministic_: of what is in maps
-OBJECT_CACHE = 0x440  # of an MCJIT
 
 ID, DEVICE = 1, 2  # fields of a Program of tile.proto
 ENTRY, BLOCK, STATEMENTS = 1, 6, 6  # of a Program, a Statement and a Block of stripe.proto
@@ -86,14 +88,10 @@ class Compiling:
         return bool(self.code)
 
 
+@functools.lru_cache(maxsize=None)
 def keep_compiled_programs() -> bool:
     """Keep the programs of this process from here on; returns whether they are. Call it after all else
     that changes the library. Linux only, and only the library that it knows."""
-    return not LOOKS_AT_COMPILING & os.environ.keys() and _watch()
-
-
-@functools.lru_cache(maxsize=None)
-def _watch() -> bool:
     return library.change(lambda memory: all(memory.has(*function) for function in KNOWN), _Watch)
 
 
@@ -101,7 +99,7 @@ class _Watch:
     """Looks at what each thread compiles."""
 
     def __init__(self, memory: library.Library):
-        self.compiler = _compiler()
+        self.compiler = _compiler_fingerprint()
         self.by_thread: dict[int, Compiling] = {}
         self._serialize = memory.function(SERIALIZE[0], None, Address, Address)
         self._parse = memory.function(PARSE[0], ctypes.c_bool, Address, ctypes.c_char_p, ctypes.c_int)
@@ -112,20 +110,21 @@ class _Watch:
         self._from_message = memory.function(FROM_MESSAGE[0], None, Address, Address)
         self._copy = memory.function(COPY[0], None, Address, ctypes.c_char_p, ctypes.c_size_t, Address)
         self._delete = memory.function(DELETE[0], None, Address)
-        # An object whose class has two destructors, an anchor, and these two functions.
-        self._functions = (ctypes.CFUNCTYPE(None, Address, Address, Memory)(self.compiled),
-                           ctypes.CFUNCTYPE(None, Address, Address, Address)(self.code))
+        # An object whose class has an anchor, two destructors, and these two functions.
+        self._functions = (ctypes.CFUNCTYPE(None, Address, Address, Memory)(self.notify_compiled),
+                           ctypes.CFUNCTYPE(None, Address, Address, Address)(self.get_object))
         self._class = (Address * 5)(None, None, None, *(ctypes.cast(one, Address) for one in self._functions))
         self._object_cache = Address(ctypes.addressof(self._class))
         memory.write(IS_IN_ORDER, b"\1")
-        for function, look in ((MAKE_PROGRAM, self.make_program), (GENERATE_STRIPE, self.generate_stripe),
-                               (OPTIMIZE, self.optimize), (COMPILE, self.compile), (GENERATE_CODE, self.generate_code)):
+        # Nothing is looked up before the last one is there.
+        for function, look in ((GENERATE_CODE, self.generate_code), (COMPILE, self.compile), (OPTIMIZE, self.optimize),
+                               (GENERATE_STRIPE, self.generate_stripe), (MAKE_PROGRAM, self.make_program)):
             memory.look_before(*function, look)
 
     def make_program(self, arguments) -> None:  # result, platform, context, program, ...
         self.by_thread.pop(threading.get_ident(), None)
         wanted = [(number, content) for number, content in fields(self._serialized(arguments[3])) if number != ID]
-        if (DEVICE, CPU) in wanted and program_cache.folder():
+        if (DEVICE, CPU) in wanted and program_cache.folder() and not LOOKS_AT_COMPILING & os.environ.keys():
             compiling = Compiling(hashlib.sha256(self.compiler + repr(wanted).encode()).hexdigest())
             if program := program_cache.load(compiling.key):
                 (_, compiling.block), (_, compiling.code) = fields(program)
@@ -147,16 +146,15 @@ class _Watch:
     def generate_code(self, arguments) -> None:  # MCJIT, module
         Address.from_address(arguments[0] + OBJECT_CACHE).value = ctypes.addressof(self._object_cache)
 
-    def code(self, result, cache, module) -> None:
-        """ObjectCache::getObject: code that is kept, or none."""
+    def get_object(self, result, cache, module) -> None:
+        """Code that is kept, or none."""
+        Address.from_address(result).value = None
         if (compiling := self._compiling()) and compiling.is_kept:
             self._copy(result, compiling.code, len(compiling.code), ctypes.byref(Twine(kinds=(1, 1))))
             del self.by_thread[threading.get_ident()]
-        else:
-            Address.from_address(result).value = None
 
-    def compiled(self, cache, module, code) -> None:
-        """ObjectCache::notifyObjectCompiled: code to be kept."""
+    def notify_compiled(self, cache, module, code) -> None:
+        """Code to be kept."""
         if compiling := self.by_thread.pop(threading.get_ident(), None):
             program_cache.store(compiling.key, field(1, compiling.block) + field(
                 2, ctypes.string_at(code.start, code.length)))
@@ -187,8 +185,8 @@ class _Watch:
         self._delete_program(ctypes.byref(message))
 
 
-def _compiler() -> bytes:
-    """All that determines the code of a program, apart from the program."""
+def _compiler_fingerprint() -> bytes:
+    """All that determines the code of a program, apart from the program. What is to be changed is changed."""
     changes = [code_generation.use_instructions_of_the_processor(), code_generation.vectorize(),
                compile_time.skip_loop_strength_reduction(), compile_time.merge_equal_functions_first(),
                compile_time.number_names_from_their_count(), compiler_patches.apply(), temporaries.share_memory()]

@@ -1,6 +1,6 @@
 """PlaidML's devices, as JSON: `python -m plaidkeras.device_probe [DEVICE]`.
 
-Without a device: those that PlaidML can use, and its hardware configurations. With one: the result
+Without a device: those that PlaidML can use, its hardware configurations, and whether programs are kept. With one: the result
 of its self-test, and its speed. Run it in a process of its own, since native code may crash.
 """
 
@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import plaidkeras
-from plaidkeras import compat
+from plaidkeras import compat, compiled_programs
 from plaidkeras.device import CPU, configure, devices
 
 REPEATS = 5
@@ -33,7 +33,8 @@ def main() -> None:
         print(json.dumps({
             "devices": {device.id: device.description for device in devices()}, "cpu": CPU,
             "experimental": its.experimental, "configuration": str(configuration),
-            "selectors": [each["sel"] for each in hardware]}))
+            "selectors": [each["sel"] for each in hardware],
+            "keeps_programs": compiled_programs.keep_compiled_programs()}))
 
 
 def measure() -> dict:

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from pathlib import Path
 
 from plaidkeras import program_cache
 from plaidkeras.device import why_no_plaidml
@@ -70,7 +71,7 @@ def examine(device: str | None = None) -> Iterator[Finding]:
                       "pip install --force-reinstall plaidml==0.7.0 plaidml-keras==0.7.0")
         return
     yield from settings(plaidml)
-    yield programs()
+    yield programs(plaidml)
     yield from refused(opencl, plaidml)
     for name in [device] if device else plaidml["devices"]:
         yield tried(name, plaidml)
@@ -121,20 +122,28 @@ def settings(plaidml: dict) -> Iterator[Finding]:
                       "unset PLAIDML_EXPERIMENTAL, or set it to 1")
 
 
-def programs() -> Finding:
+def programs(plaidml: dict) -> Finding:
     """Where compiled programs are kept, if they can be."""
+    not_kept = "compiled programs are not kept, each process compiles its own: "
     place = program_cache.folder()
-    if not sys.platform.startswith("linux"):
-        return Finding(NOTE, "compiled programs are not kept: each process compiles its own",
-                       "nothing to mend: this needs Linux")
     if place is None:
-        return Finding(NOTE, "compiled programs are not kept: each process compiles its own",
-                       "unset PLAIDKERAS_CACHE, or name a folder in it")
-    nearest = next(each for each in (place, *place.parents) if each.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        return Finding(NOTE, f"compiled programs cannot be kept in {place}: each process compiles its own",
-                       "name a folder that can be written in PLAIDKERAS_CACHE")
-    return Finding(GOOD, f"programs that the CPU compiled are kept in {place}")
+        return Finding(NOTE, not_kept + "PLAIDKERAS_CACHE is empty", "unset it, or name a folder in it")
+    if not plaidml["keeps_programs"]:
+        return Finding(NOTE, not_kept + "this process may not change PlaidML's library in memory",
+                       "nothing to mend: this needs Linux, and no container that denies it")
+    if not is_writable(place):
+        return Finding(NOTE, not_kept + f"{place} cannot be written, or can be written by others too",
+                       "name a folder of your own in PLAIDKERAS_CACHE")
+    return Finding(GOOD, f"programs that were compiled for the CPU are kept in {place}")
+
+
+def is_writable(place: Path) -> bool:
+    """Whether a folder, which need not exist, can be written by this user and by no other."""
+    try:
+        nearest = next(each for each in (place, *place.parents) if each.exists())
+        return nearest.is_dir() and os.access(nearest, os.W_OK) and program_cache.is_safe(place)
+    except OSError:  # not even looked at
+        return False
 
 
 def refused(opencl: dict, plaidml: dict) -> Iterator[Finding]:

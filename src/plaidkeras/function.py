@@ -53,7 +53,7 @@ class Function:
             raise CannotCompute(f"the function has {len(self.inputs)} inputs, not {len(arrays)}")
         if not self.outputs and not self.updates:
             return []
-        with _running, interrupts.deferred():
+        with _running:
             return self._call(arrays)
 
     def _call(self, arrays):
@@ -75,11 +75,12 @@ class Function:
         for name, shape in results.items():
             results[name] = plaidml.Tensor(device, shape)
             program.invoker.set_output(name, results[name])
-        if program.precomputed:
-            program.precomputed.refresh()
         for variable in program.written:
             mark_changed(variable)
-        program.invoker.invoke()
+        with interrupts.deferred():
+            if program.precomputed:
+                program.precomputed.refresh()
+            program.invoker.invoke()
         results = {name: tensor.as_ndarray(context) for name, tensor in results.items()}
         for name, message in program.printed.items():
             print(message, results.pop(name))

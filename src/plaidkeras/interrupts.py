@@ -1,23 +1,27 @@
-"""Ctrl-C while PlaidML computes."""
+"""Ctrl-C, and other signals that Python answers, while PlaidML compiles."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+ANSWERED = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGUSR1", "SIGUSR2")
+            if hasattr(signal, name)]
+
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Answer Ctrl-C at the end. PlaidML's compiler calls Python back, and what is raised there is lost."""
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
-        yield
-        return
-    presses = []
-    signal.signal(signal.SIGINT, lambda *press: presses.append(press))
+    """Answer signals at the end. PlaidML's compiler calls Python back, and what is raised there is lost."""
+    handlers = {number: handler for number in ANSWERED if callable(handler := signal.getsignal(number))}
+    if threading.current_thread() is not threading.main_thread():
+        handlers = {}  # signals are answered in the main thread
+    came = []
+    for number in handlers:
+        signal.signal(number, lambda *signaled: came.append(signaled))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
-        for press in presses[:1]:
-            handler(*press)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number, frame in dict(came).items():
+            handlers[number](number, frame)

@@ -9,8 +9,9 @@ import mmap
 from collections.abc import Callable
 
 ARGUMENTS = 6  # in registers: rdi, rsi, rdx, rcx, r8, r9
-SAVE = bytes.fromhex("4151" "4150" "51" "52" "56" "57" "4889e7" "4883ec08")  # push; mov rdi, rsp; sub rsp, 8
-RESTORE = bytes.fromhex("4883c408" "85c0" "5f" "5e" "5a" "59" "4158" "4159")  # add rsp, 8; test eax, eax; pop
+# push 0 and the arguments; mov rdi, rsp. Then: pop them, and the verdict; test eax, eax
+SAVE = bytes.fromhex("6a00" "4151" "4150" "51" "52" "56" "57" "4889e7")
+RESTORE = bytes.fromhex("5f" "5e" "5a" "59" "4158" "4159" "58" "85c0")
 IF_NOT_ZERO, RETURN = b"\x75", bytes.fromhex("4889f8" "c3")  # jne; mov rax, rdi; ret
 
 
@@ -42,8 +43,12 @@ class Library:
 
         `beginning`: the function's first instructions, 12 bytes or more, which may stand anywhere.
         """
-        called = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_uint64 * ARGUMENTS))(
-            lambda arguments: bool(look(arguments.contents)))
+        # ctypes leaves a result as it was where something is raised, if only by a signal: a word that is
+        # written tells the verdict, and 0 stays where nothing was decided.
+        def called(words):
+            words.contents[ARGUMENTS] = bool(look(words.contents))
+
+        called = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_uint64 * (ARGUMENTS + 1)))(called)
         goes_on = beginning + _to("jmp", self.start + at + len(beginning))
         code = SAVE + _to("call", ctypes.cast(called, ctypes.c_void_p).value) + RESTORE
         code += IF_NOT_ZERO + bytes([len(goes_on)]) + goes_on + RETURN

@@ -7,6 +7,7 @@ the checksum of what follows, and a program, compressed. Those used last stay, o
 import contextlib
 import hashlib
 import os
+import stat
 import tempfile
 import zlib
 from pathlib import Path
@@ -31,12 +32,13 @@ def load(key: str) -> bytes | None:
         path = _path(key)
         content = path.read_bytes()
         program = zlib.decompress(content[32:])
-        if hashlib.sha256(program).digest() != content[:32]:
-            return None
-        os.utime(path)  # it is used
-        return program
     except (OSError, zlib.error):
         return None
+    if hashlib.sha256(program).digest() != content[:32]:
+        return None
+    with contextlib.suppress(OSError):  # of others, it may only be read
+        os.utime(path)  # it is used
+    return program
 
 
 def store(key: str, program: bytes) -> None:
@@ -45,17 +47,29 @@ def store(key: str, program: bytes) -> None:
         path = _path(key)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial, name = tempfile.mkstemp(prefix=key, suffix=path.suffix + ".partial", dir=path.parent)
-        with os.fdopen(partial, "wb") as file:
-            file.write(hashlib.sha256(program).digest() + zlib.compress(program, 1))
-        os.replace(name, path)
+        try:
+            with os.fdopen(partial, "wb") as file:
+                file.write(hashlib.sha256(program).digest() + zlib.compress(program, 1))
+            os.replace(name, path)
+        except OSError:
+            os.unlink(name)
+            raise
         _limit(path.parent)
 
 
 def _path(key: str) -> Path:
     place = folder()
-    if place is None:
-        raise FileNotFoundError("none is kept")
+    if place is None or not is_safe(place):
+        raise PermissionError("none is kept")
     return place / f"{key}{SUFFIX}"
+
+
+def is_safe(place: Path) -> bool:
+    """Whether nobody but this user, or root, may write there: what is loaded is run."""
+    if not place.exists() or not hasattr(os, "getuid"):
+        return True
+    status = place.stat()
+    return status.st_uid in (os.getuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _limit(place: Path) -> None:

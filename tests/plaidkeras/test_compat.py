@@ -4,6 +4,8 @@ import sys
 
 from test_install import python
 
+from plaidkeras import compat
+
 GENERATORS = """
 import multiprocessing
 multiprocessing.set_start_method({start!r})  # from Python 3.14 on it is forkserver
@@ -61,3 +63,16 @@ def test_files_of_text_models_and_kernels_are_read_as_they_were_written(tmp_path
     monkeypatch.chdir(tmp_path)
     result = python(FILES)
     assert result.stdout == "('Invalid kernel shape:', (10, 20))\n", result.stderr
+
+
+def test_a_deferred_module_is_imported_when_something_is_asked_of_it():
+    name = "xml.dom.pulldom"
+    assert name not in sys.modules
+    with compat._deferred(name):
+        import xml.dom.pulldom as deferred
+    assert isinstance(deferred, compat._Deferred) and name not in sys.modules
+    assert deferred.DOMEventStream and sys.modules[name].DOMEventStream
+    del sys.modules[name]
+    with compat._deferred(name):
+        from xml.dom.pulldom import DOMEventStream  # of what is imported meanwhile too
+    assert DOMEventStream is sys.modules[name].DOMEventStream

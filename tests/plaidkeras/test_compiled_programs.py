@@ -104,31 +104,74 @@ def test_who_looks_at_compiling_sees_it(first, tmp_path):
 
 
 def test_in_a_library_that_is_not_known_nothing_is_looked_at(monkeypatch):
-    for name, (at, beginning) in [("OPTIMIZE", compiled_programs.OPTIMIZE), ("COPY", compiled_programs.COPY)]:
+    monkeypatch.setattr(compiled_programs, "_Watch", lambda memory: pytest.fail("it is looked at"))
+    for at, beginning in compiled_programs.OPTIMIZE, compiled_programs.COPY:
         for other in (at, beginning[::-1]), (at + 1, beginning), (2 ** 62, beginning):
             known = [function for function in compiled_programs.KNOWN if function[0] != at]
             monkeypatch.setattr(compiled_programs, "KNOWN", (*known, other))
-            monkeypatch.setattr(compiled_programs, "_Watch", lambda memory: pytest.fail("it is looked at"))
-            assert not compiled_programs._watch.__wrapped__()
+            assert not compiled_programs.keep_compiled_programs.__wrapped__()
 
 
-INTERRUPTED = """
-import os, signal
+SIGNALLED = """
+import os, signal, sys
 from plaidkeras import program_cache
 import plaidkeras
 plaidkeras.install("llvm_cpu.0")
 import keras.backend as K
+def answer(number, frame):
+    raise ValueError("answered")
+number = getattr(signal, sys.argv[1])
+signal.signal(number, answer)
 double = K.function([], [2 * K.variable([21.0])])
-program_cache.load = lambda key: os.kill(os.getpid(), signal.SIGINT)  # while PlaidML makes the program
+program_cache.load = lambda key: os.kill(os.getpid(), number)  # while PlaidML makes the program
 try:
     double([])
-except KeyboardInterrupt:
-    print("interrupted")
+except ValueError as error:
+    print(error)
+assert signal.getsignal(number) is answer
 print(double([]))
 """
 
 
-def test_ctrl_c_while_it_compiles_is_answered(tmp_path):
-    said = subprocess.run([sys.executable, "-c", INTERRUPTED], check=True, capture_output=True, text=True,
+@pytest.mark.parametrize("name", ["SIGINT", "SIGALRM"])
+def test_a_signal_while_it_compiles_is_answered(tmp_path, name):
+    said = subprocess.run([sys.executable, "-c", SIGNALLED, name], check=True, capture_output=True, text=True,
                           env={**os.environ, "PLAIDML_DEVICE_IDS": "llvm_cpu.0", "PLAIDKERAS_CACHE": str(tmp_path)})
-    assert said.stdout == "interrupted\n[array([42.], dtype=float32)]\n" and not said.stderr
+    assert said.stdout == "answered\n[array([42.], dtype=float32)]\n" and not said.stderr
+
+
+RAISING = """
+import sys
+from plaidkeras import compiled_programs, interrupts
+def fail(*arguments):
+    raise MemoryError
+setattr(compiled_programs._Watch, sys.argv[1], fail)
+import plaidkeras
+plaidkeras.install("llvm_cpu.0")
+import keras.backend as K
+print(K.eval(2 * K.variable([21.0])))
+"""
+
+
+@pytest.mark.parametrize("look", ["make_program", "generate_stripe", "optimize", "compile", "generate_code",
+                                  "get_object", "notify_compiled"])
+def test_what_is_raised_where_plaidml_calls_back_keeps_it_from_nothing(tmp_path, look):
+    said = subprocess.run([sys.executable, "-c", RAISING, look], check=True, capture_output=True, text=True,
+                          env={**os.environ, "PLAIDML_DEVICE_IDS": "llvm_cpu.0", "PLAIDKERAS_CACHE": str(tmp_path)})
+    assert said.stdout == "[42.]\n" and "MemoryError" in said.stderr
+
+
+PROFILED_LATER = """
+import os, sys
+import plaidkeras
+plaidkeras.install("llvm_cpu.0")
+os.environ["PLAIDML_CPU_PROFILE"] = sys.argv[1]
+import keras.backend as K
+K.eval(2 * K.variable([21.0]))
+"""
+
+
+def test_a_profile_that_is_asked_for_after_the_start_is_written_and_not_kept(tmp_path):
+    subprocess.run([sys.executable, "-c", PROFILED_LATER, str(tmp_path / "profile")], check=True, capture_output=True,
+                   env={**os.environ, "PLAIDML_DEVICE_IDS": "llvm_cpu.0", "PLAIDKERAS_CACHE": str(tmp_path / "kept")})
+    assert list(tmp_path.glob("profile.*")) and not list(tmp_path.glob("kept/*"))

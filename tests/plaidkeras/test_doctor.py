@@ -160,7 +160,7 @@ def test_no_loader_at_all_is_told_but_no_fault():
 RADEON = {"name": "gfx1030", "vendor": "Advanced Micro Devices, Inc.", "version": [2, 0],
           "is_cpu": False}
 AMD = {"name": "AMD Accelerated Parallel Processing"}
-PLAIDML = {"devices": {"llvm_cpu.0": "AMD EPYC, 2 cores"}, "cpu": "llvm_cpu.0",
+PLAIDML = {"devices": {"llvm_cpu.0": "AMD EPYC, 2 cores"}, "cpu": "llvm_cpu.0", "keeps_programs": True,
            "experimental": True, "configuration": "config.json",
            "selectors": [{"or": {"sel": [{"vendor_regex": "AMD"},
                                          {"vendor_regex": "Advanced Micro Devices.*"}]}},
@@ -226,15 +226,16 @@ def test_a_package_that_is_not_installed_is_a_fault(monkeypatch):
     assert missing == Finding(BAD, "no-such-package is not installed", "pip install plaidml-report")
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="programs are kept on Linux only")
 def test_where_compiled_programs_are_kept_is_told_or_why_they_are_not(monkeypatch, tmp_path):
-    monkeypatch.setenv("PLAIDKERAS_CACHE", str(tmp_path / "new" / "programs"))
-    assert doctor.programs() == Finding(GOOD, f"programs that the CPU compiled are kept in {tmp_path}/new/programs")
-    (tmp_path / "new").write_text("a file")
-    assert doctor.programs().text.startswith(f"compiled programs cannot be kept in {tmp_path}/new/programs")
+    place = tmp_path / "new" / "programs"
+    monkeypatch.setenv("PLAIDKERAS_CACHE", str(place))
+    assert doctor.programs(PLAIDML) == Finding(GOOD, f"programs that were compiled for the CPU are kept in {place}")
+    assert "may not change" in doctor.programs({**PLAIDML, "keeps_programs": False}).text
+    place.mkdir(parents=True)
+    place.chmod(0o777)
+    assert f"{place} cannot be written, or can be written by others too" in doctor.programs(PLAIDML).text
     monkeypatch.setenv("PLAIDKERAS_CACHE", "")
-    assert (doctor.programs().state, doctor.programs().mend) == (
-        NOTE, "unset PLAIDKERAS_CACHE, or name a folder in it")
+    assert doctor.programs(PLAIDML).mend == "unset it, or name a folder in it"
 
 
 @pytest.mark.parametrize("answer, state, says", [

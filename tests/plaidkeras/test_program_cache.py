@@ -45,6 +45,35 @@ def test_where_nothing_can_be_written_nothing_is_kept_and_nobody_is_bothered(tmp
     assert program_cache.load("a") is None
 
 
+def test_a_program_that_may_only_be_read_is_found(folder, monkeypatch):
+    program_cache.store("a", b"code")
+
+    def refuse(path):
+        raise PermissionError
+    monkeypatch.setattr(os, "utime", refuse)
+    assert program_cache.load("a") == b"code"
+
+
+def test_what_cannot_be_written_whole_leaves_nothing(folder, monkeypatch):
+    def full(*arguments):
+        raise OSError("no space left on the disk")
+    monkeypatch.setattr(os, "replace", full)
+    program_cache.store("a", b"code")
+    assert names(folder) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="permissions of POSIX")
+@pytest.mark.parametrize("mode", [0o770, 0o707])
+def test_a_folder_that_others_may_write_is_not_used(folder, mode):
+    program_cache.store("a", b"code")
+    folder.chmod(mode)
+    assert program_cache.load("a") is None
+    program_cache.store("b", b"code")
+    assert names(folder) == ["a.program"]
+    folder.chmod(0o755)
+    assert program_cache.load("a") == b"code"
+
+
 def test_nothing_is_kept_where_the_user_wants_none(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PLAIDKERAS_CACHE", "")
