@@ -65,14 +65,13 @@ def test_files_of_text_models_and_kernels_are_read_as_they_were_written(tmp_path
     assert result.stdout == "('Invalid kernel shape:', (10, 20))\n", result.stderr
 
 
-def test_a_deferred_module_is_imported_when_something_is_asked_of_it():
-    name = "xml.dom.pulldom"
-    assert name not in sys.modules
-    with compat._deferred(name):
-        import xml.dom.pulldom as deferred
-    assert isinstance(deferred, compat._Deferred) and name not in sys.modules
-    assert deferred.DOMEventStream and sys.modules[name].DOMEventStream
-    del sys.modules[name]
-    with compat._deferred(name):
-        from xml.dom.pulldom import DOMEventStream  # of what is imported meanwhile too
-    assert DOMEventStream is sys.modules[name].DOMEventStream
+def test_a_deferred_module_is_imported_when_something_is_asked_of_it(monkeypatch):
+    monkeypatch.delitem(sys.modules, "graphlib", raising=False)
+    with compat._deferred("graphlib"):
+        import graphlib as deferred
+    assert isinstance(deferred, compat._Deferred) and "graphlib" not in sys.modules
+    assert deferred.CycleError is sys.modules["graphlib"].CycleError
+    del sys.modules["graphlib"]
+    with compat._deferred("graphlib"):
+        from graphlib import CycleError  # of what is imported meanwhile too
+    assert CycleError is sys.modules["graphlib"].CycleError
