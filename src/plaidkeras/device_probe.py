@@ -1,7 +1,8 @@
 """PlaidML's devices, as JSON: `python -m plaidkeras.device_probe [DEVICE]`.
 
-Without a device: those that PlaidML can use, its hardware configurations, and whether programs are kept. With one: the result
-of its self-test, and its speed. Run it in a process of its own, since native code may crash.
+Without a device: those that PlaidML can use, its hardware configurations, and whether programs are kept.
+With one: the result of its self-test, and its speed. Run it in a process of its own, since native code
+may crash.
 """
 
 import json

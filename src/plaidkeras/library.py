@@ -43,12 +43,12 @@ class Library:
 
         `beginning`: the function's first instructions, 12 bytes or more, which may stand anywhere.
         """
-        # ctypes leaves a result as it was where something is raised, if only by a signal: a word that is
-        # written tells the verdict, and 0 stays where nothing was decided.
-        def called(words):
+        # ctypes leaves a result as it was where something is raised, if only by a signal: a word after the
+        # arguments tells the verdict, and stays 0 where nothing was decided.
+        def decide(words):
             words.contents[ARGUMENTS] = bool(look(words.contents))
 
-        called = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_uint64 * (ARGUMENTS + 1)))(called)
+        called = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_uint64 * (ARGUMENTS + 1)))(decide)
         goes_on = beginning + _to("jmp", self.start + at + len(beginning))
         code = SAVE + _to("call", ctypes.cast(called, ctypes.c_void_p).value) + RESTORE
         code += IF_NOT_ZERO + bytes([len(goes_on)]) + goes_on + RETURN
