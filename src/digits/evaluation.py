@@ -14,7 +14,7 @@ from digits.run import CLASSES, Member, Run
 
 BINS = 10
 COVERAGES = (1, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5)
-Z95 = 1.959963984540054
+Z95, Z95_ONE_SIDED = 1.959963984540054, 1.6448536269514722
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,13 @@ class Evaluation:
         return [score for score in judged if score.recall == lowest]
 
     @property
+    def losses(self) -> np.ndarray:
+        """Cross-entropy of each row (natural logarithm); probabilities are kept 1e-7 away from 0."""
+        return -np.log(self.probabilities[np.arange(self.count), self.truth].clip(1e-7))
+
+    @property
     def loss(self) -> float:
-        """Mean cross-entropy (natural logarithm); probabilities are kept 1e-7 away from 0."""
-        return float(-np.log(self.probabilities[np.arange(self.count), self.truth].clip(1e-7)).mean())
+        return float(self.losses.mean())
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -175,8 +179,13 @@ class Promise:
 
     @property
     def refit_made_it_worse(self) -> bool:
-        """Whether the loss on rows that neither fit learned from rose during the refit."""
-        return self.after is not None and self.after.loss > self.before.loss
+        """Whether the loss on rows that neither fit learned from rose during the refit, and with it the number
+        of errors; or else by more than chance explains 95 times in 100."""
+        if self.after is None or self.after.loss <= self.before.loss:
+            return False
+        rises = self.after.losses - self.before.losses
+        by_chance = Z95_ONE_SIDED * rises.std() / math.sqrt(len(rises))
+        return self.after.errors > self.before.errors or bool(rises.mean() > by_chance)
 
 
 def promise(run: Run, judged: Evaluation) -> Promise:

@@ -166,6 +166,18 @@ def test_after_a_refit_the_submitted_network_is_judged_on_rows_that_neither_fit_
     assert found.refit_made_it_worse is worse
 
 
+@pytest.mark.parametrize("even, worse", [(0.9, False), (0.7, True)])
+def test_a_rise_of_the_loss_that_chance_explains_makes_no_refit_worse(make_run, even, worse):
+    rows = np.arange(30)
+
+    def sure(shares):
+        return np.where(np.eye(10)[LABELS[rows]] == 1, shares, (1 - shares) / 9)
+    fit, refit = sure(np.full((30, 1), 0.8)), sure(np.where(rows[:, None] % 2, 0.7, even))
+    found = promise(run := make_run(LABELS, [MadeMember(rows, fit, rows, refit)], recipes.NOTEBOOK), evaluate(run))
+    assert found.after.loss > found.before.loss and found.after.errors == found.before.errors == 0
+    assert found.refit_made_it_worse is worse
+
+
 def test_a_refit_that_learned_from_all_judged_rows_leaves_nothing_known_of_it(make_run):
     rows = np.arange(10)
     run = make_run(LABELS, [MadeMember(rows, probabilities(rows), np.empty(0, int), np.empty((0, 10), np.float32))],
