@@ -29,6 +29,7 @@
   function requestUpdate() {  // once a frame is enough
     if (!isRequested) requestAnimationFrame(update);
     isRequested = true;
+    desk.classList.add("reading");  // until what is shown is the answer to what is drawn
   }
 
   function update() {
@@ -61,6 +62,7 @@
       if (!asked.isExample) quiet = setTimeout(say, QUIET, sentence());
     }
     isBusy = false;
+    if (!isRequested) desk.classList.remove("reading");
   }
 
   // What it says
