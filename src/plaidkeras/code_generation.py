@@ -1,10 +1,10 @@
 """How LLVM generates code for the CPU, changed in PlaidML's library in memory.
 
 It translates for LLVM's processor "generic", the x86-64 of 2003, whatever it runs on: only the matrix
-kernels, which LIBXSMM makes, use AVX2. LLVM looks a processor's features up in a table
+kernels, which LIBXSMM makes, use AVX2 and AVX-512. LLVM looks a processor's features up in a table
 (`X86SubTypeKV`), sorted by name, in which each has its name, a set of features and a model of its
-timing. Where this processor has all that LLVM's "haswell" may use, "generic" is given its features:
-a training step of the notebook's network takes a fifth less time, and computes the same numbers.
+timing. "generic" is given the features of the best processor there whose instructions this one has: a
+training step of the notebook's network takes a fifth less time, and computes the same numbers.
 
 It is told nothing of the processor's vectors while it transforms loops, and assumes registers of 32
 bits: no element-wise loop is vectorized. Told their width, it does so where it costs nothing in
@@ -19,30 +19,41 @@ from plaidkeras.library import change
 
 # Where the library of 0.7.0 for Linux has things, and what must be there for it to be that library.
 ENTRY = struct.Struct("<Q24sQ")  # where the name stands, features, where the model stands
-TABLE, GENERIC, HASWELL = 0x2544440, 29, 33  # places in it
+TABLE, GENERIC, HASWELL, SKYLAKE = 0x2544440, 29, 33, 68  # places in it
 KNOWN = {
     GENERIC: (b"generic\0", "000010000080000000000000800080000000000000000000"),
-    HASWELL: (b"haswell\0", "640c38dc60c1f1780c1000480100800a0000000000000000")}
-NEEDED = {"avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe", "popcnt"}  # as /proc/cpuinfo names them
+    HASWELL: (b"haswell\0", "640c38dc60c1f1780c1000480100800a0000000000000000"),
+    SKYLAKE: (b"skylake-avx512\0", "fc5c7bdc60d3d1782e3200480100811e0000000000000000")}
+# What LLVM may use for one of them, as /proc/cpuinfo names it.
+AVX2 = {"avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe", "popcnt"}
+AVX512 = AVX2 | {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
 VECTOR_WIDTH = 0x17620fa  # in bits, in TargetTransformInfo::getRegisterBitWidth
 ITS_RETURN = 0x17620f9, bytes.fromhex("b820000000c3")  # mov eax, 32; ret
 
 
+def best_processor() -> int | None:
+    """The place in the table of the best processor whose instructions this one has; None for the oldest."""
+    has = processor.instruction_sets()
+    return SKYLAKE if AVX512 <= has else HASWELL if AVX2 <= has else None
+
+
 @functools.lru_cache(maxsize=None)
-def use_instructions_of_the_processor() -> bool:
-    """Let LLVM use AVX2 in this process; returns whether it does.
+def use_instructions_of_the_processor() -> int:
+    """Let LLVM use AVX2 or AVX-512 in this process; returns for which processor of the table it then
+    translates, or 0 if nothing was changed.
 
     Call it before anything is compiled. Patches on Linux only, and only the library that it knows.
     """
-    return NEEDED <= processor.instruction_sets() and change(
+    best = best_processor()
+    return best if best and change(
         lambda library: all(_is_known(library, entry) for entry in KNOWN),
-        lambda library: library.write(TABLE + GENERIC * ENTRY.size + 8, bytes.fromhex(KNOWN[HASWELL][1])))
+        lambda library: library.write(TABLE + GENERIC * ENTRY.size + 8, bytes.fromhex(KNOWN[best][1]))) else 0
 
 
 @functools.lru_cache(maxsize=None)
 def vectorize() -> bool:
     """Let LLVM vectorize loops in this process; returns whether it does. Patches as above."""
-    width = 256 if NEEDED <= processor.instruction_sets() else 128  # which every x86-64 has
+    width = {SKYLAKE: 512, HASWELL: 256, None: 128}[best_processor()]  # every x86-64 has 128 bits
     return change(lambda library: library.has(*ITS_RETURN),
                   lambda library: library.write(VECTOR_WIDTH, width.to_bytes(4, "little")))
 

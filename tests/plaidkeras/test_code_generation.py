@@ -8,6 +8,7 @@ import pytest
 from library_memory import read
 
 from plaidkeras import code_generation, processor
+from plaidkeras.library import change
 
 # A few steps of a small network with every kind of kernel: element-wise, copies, sums, products.
 TRAIN = """
@@ -32,28 +33,50 @@ print(losses, hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_w
 """
 
 
-def generic_features():
-    entry = code_generation.ENTRY
-    return entry.unpack(read(code_generation.TABLE + code_generation.GENERIC * entry.size, entry.size))[1].hex()
+FEATURES = code_generation.TABLE + code_generation.GENERIC * code_generation.ENTRY.size + 8  # of "generic"
+PLACES = {FEATURES: bytes.fromhex(code_generation.KNOWN[code_generation.GENERIC][1]),
+          code_generation.ITS_RETURN[0]: code_generation.ITS_RETURN[1]}
 
 
-@pytest.mark.skipif(not code_generation.NEEDED <= processor.instruction_sets(), reason="a processor without AVX2")
-def test_the_compiler_translates_for_this_processor():
-    assert code_generation.use_instructions_of_the_processor()
-    assert generic_features() == code_generation.KNOWN[code_generation.HASWELL][1]
+def told():
+    """The features and the width of vectors, in bits, that LLVM is told."""
+    return read(FEATURES, 24).hex(), int.from_bytes(read(code_generation.VECTOR_WIDTH, 4), "little")
 
 
-def test_a_processor_without_them_is_not_given_them(monkeypatch):
-    before = generic_features()
-    monkeypatch.setattr(processor, "instruction_sets", lambda: code_generation.NEEDED - {"avx2"})
-    assert not code_generation.use_instructions_of_the_processor.__wrapped__()
-    assert generic_features() == before
+def write(places):
+    assert change(lambda library: True, lambda library: [library.write(*place) for place in places.items()])
 
 
-def test_a_table_of_another_plaidml_is_left_alone(monkeypatch):
-    before = generic_features()
-    monkeypatch.setattr(processor, "instruction_sets", lambda: code_generation.NEEDED)
-    monkeypatch.setitem(code_generation.KNOWN, code_generation.GENERIC, (b"generic\0", before))
+@pytest.fixture
+def stock_library():
+    """The library as it was built; afterwards it is again as it was."""
+    before = {at: read(at, len(content)) for at, content in PLACES.items()}
+    write(PLACES)
+    yield
+    write(before)
+
+
+@pytest.mark.parametrize("has, entry, width", [
+    (code_generation.AVX512, code_generation.SKYLAKE, 512),
+    (code_generation.AVX512 - {"avx512bw"}, code_generation.HASWELL, 256),
+    (code_generation.AVX512 - {"avx2"}, 0, 128),
+    (set(), 0, 128)])
+def test_the_compiler_translates_for_what_the_processor_has(stock_library, monkeypatch, has, entry, width):
+    monkeypatch.setattr(processor, "instruction_sets", lambda: has)
+    assert code_generation.use_instructions_of_the_processor.__wrapped__() == entry
+    assert code_generation.vectorize.__wrapped__()
+    assert told() == (code_generation.KNOWN[entry or code_generation.GENERIC][1], width)
+
+
+@pytest.mark.skipif(not code_generation.AVX2 <= processor.instruction_sets(), reason="a processor without AVX2")
+def test_what_is_installed_translates_for_this_processor():
+    assert code_generation.use_instructions_of_the_processor() == code_generation.best_processor()
+    assert told()[0] == code_generation.KNOWN[code_generation.best_processor()][1]
+
+
+def test_a_table_of_another_plaidml_is_left_alone(stock_library, monkeypatch):
+    before = told()
+    monkeypatch.setattr(processor, "instruction_sets", lambda: code_generation.AVX512)
     for entry, (name, features) in list(code_generation.KNOWN.items()):
         for other in (b"another\0", features), (name, features.replace("8", "9")):
             with monkeypatch.context() as patched:
@@ -62,7 +85,7 @@ def test_a_table_of_another_plaidml_is_left_alone(monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(code_generation, "TABLE", 2 ** 62)  # where nothing is
         assert not code_generation.use_instructions_of_the_processor.__wrapped__()
-    assert generic_features() == before
+    assert told() == before
     assert code_generation.use_instructions_of_the_processor.__wrapped__()  # all as it is known
 
 
