@@ -6,7 +6,6 @@ libraries, and what is drawn. So a change of a template or a note draws nothing 
 
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 
 from markupsafe import Markup
+
+from digits.files import atomic_write
 
 
 class DrawingCache:
@@ -39,9 +40,8 @@ class DrawingCache:
         with suppress(OSError):  # the drawing is made; one that is not kept only costs time in the next render
             if path:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                partial = path.with_name(f"{path.name}.partial")
-                partial.write_bytes(content)
-                os.replace(partial, path)  # whole or not at all
+                with atomic_write(path, is_lasting=False) as file:
+                    file.write(content)
         return content
 
     def forget_unused(self) -> None:

@@ -23,6 +23,7 @@ from report.text.facts import facts
 def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -> Study:
     """Write the site of one run to `output`, whole or not at all."""
     run.read()
+    made_from = {"run": run.record.fingerprint, **sources.fingerprints(notes_folder, settings)}
     # Beside the site and nowhere near the run: that may come from a stranger, and a drawing goes
     # into a page as it is.
     studied = Study(run, beside(output.resolve(), "drawings"))
@@ -30,7 +31,7 @@ def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -
     for path in filter(Path.is_file, ASSETS.rglob("*")):
         bundle.add(path.relative_to(ASSETS).as_posix(), path.read_bytes())
     bundle.add(".nojekyll", b"")  # else GitHub Pages would run the site through Jekyll
-    env = environment(TemplateCache(beside(output.resolve(), "templates")))
+    env = environment(TemplateCache(beside(output.resolve(), "templates"), made_from["sources"]))
     pages, known = pages_of(studied), facts(studied)
     for page in (*pages, NOT_FOUND):
         context = page.module.context(studied, bundle)
@@ -41,7 +42,7 @@ def render(run: Run, output: Path, notes_folder: Path, settings: SiteSettings) -
     if settings.base_url:
         _add_for_crawlers(bundle, settings.base_url.rstrip("/"), [page.path for page in pages])
     refuse_dead_links(bundle.files, settings.base_url)
-    bundle.write(output, {"run": run.record.fingerprint, **sources.fingerprints(notes_folder, settings)})
+    bundle.write(output, made_from)
     studied.drawings.forget_unused()
     return studied
 

@@ -110,8 +110,8 @@ class SiteHandler(SimpleHTTPRequestHandler):
     def _answer(self, code: int, kind: str, content: bytes) -> io.BytesIO:
         self.send_response(code)
         self.send_header("Content-Type", kind)
-        if "gzip" in self.headers.get("Accept-Encoding", "") and (
-                kind.startswith("text/") or kind.endswith(("javascript", "json", "xml"))):  # as GitHub Pages sends them
+        is_text = kind.startswith("text/") or kind.endswith(("javascript", "json", "xml"))
+        if is_text and "gzip" in self.headers.get("Accept-Encoding", ""):  # as GitHub Pages sends it
             content = gzip.compress(content)
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(content)))

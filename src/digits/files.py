@@ -30,14 +30,16 @@ def read_bytes(path: Path) -> bytes:
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Opens a new file beside `path` that takes its place once it is whole and on the disk."""
+def atomic_write(path: Path, is_lasting: bool = True) -> Iterator[BinaryIO]:
+    """Opens a new file beside `path` that takes its place once it is whole, and on the disk unless it can
+    be made again."""
     partial = path.with_name(f"{path.name}.partial")
     try:
         with open(partial, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if is_lasting:
+                os.fsync(file.fileno())
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -21,8 +21,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from plaidkeras import (code_generation, compile_time, compiler_patches, library, processor, program_cache, temporaries,
-                        wire_format)
+from plaidkeras import (code_generation, compile_time, compiler_patches, library, processor, program_cache,
+                        temporaries, wire_format)
 from plaidkeras.wire_format import field, fields
 
 LOOKS_AT_COMPILING = {"PLAIDML_STRIPE_OUTPUT", "PLAIDML_CPU_PROFILE", "VTUNE_PROFILE"}
@@ -72,7 +72,8 @@ class Twine(ctypes.Structure):
 
 class Memory(ctypes.Structure):
     """llvm::MemoryBufferRef"""
-    _fields_ = [("start", Address), ("length", ctypes.c_size_t), ("name", Address), ("length_of_name", ctypes.c_size_t)]
+    _fields_ = [("start", Address), ("length", ctypes.c_size_t),
+                ("name", Address), ("length_of_name", ctypes.c_size_t)]
 
 
 @dataclass

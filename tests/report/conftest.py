@@ -24,8 +24,8 @@ def drawn_once(tmp_path_factory):
     shared = Shared(tmp_path_factory.mktemp("drawings"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("report.pages.study.DrawingCache", lambda folder: shared)
-        templates = TemplateCache(tmp_path_factory.mktemp("templates"))
-        patch.setattr("report.output.render.TemplateCache", lambda folder: templates)
+        templates = TemplateCache(tmp_path_factory.mktemp("templates"), "")
+        patch.setattr("report.output.render.TemplateCache", lambda folder, code: templates)
         yield
 
 

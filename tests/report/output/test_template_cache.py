@@ -20,10 +20,10 @@ def rendered(tmp_path, monkeypatch):
         return original(self, source, name, *others, **keywords)
     monkeypatch.setattr(jinja2.Environment, "compile", compile)
 
-    def render():
+    def render(code="code"):
         translated.clear()
         env = jinja2.Environment(loader=jinja2.FileSystemLoader(templates),
-                                 bytecode_cache=TemplateCache(tmp_path / "cache"))
+                                 bytecode_cache=TemplateCache(tmp_path / "cache", code))
         return env.get_template("page.html").render(n=3)
     render.translated = translated
     return render
@@ -57,6 +57,11 @@ def test_templates_of_another_jinja2_are_translated_again(rendered, monkeypatch)
     rendered()
     monkeypatch.setattr("report.output.template_cache.metadata.version", lambda name: "0")
     assert rendered() == "part of 3" and rendered.translated == ["page.html", "part.html"]
+
+
+def test_templates_for_other_code_are_translated_again(rendered):
+    rendered()
+    assert rendered("other") == "part of 3" and rendered.translated == ["page.html", "part.html"]
 
 
 def test_where_nothing_can_be_written_pages_are_rendered_all_the_same(rendered, tmp_path):
