@@ -38,6 +38,7 @@ def install(device: str | None = None) -> Device:
         warnings.warn(compiler_patches.DANGER, RuntimeWarning, stacklevel=2)
     code_generation.use_instructions_of_the_processor()
     code_generation.vectorize()
+    code_generation.clear_registers_after_products()
     compile_time.skip_loop_strength_reduction()
     compile_time.merge_equal_functions_first()
     compile_time.number_names_from_their_count()
