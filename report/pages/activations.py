@@ -89,7 +89,7 @@ def _layer(study: Study, bundle: Bundle, name: str, values: np.ndarray, shown: D
     def drawn(file: str, channels: np.ndarray, columns: int, what: str) -> Picture:
         return drawing(bundle, f"{FOLDER}/row-{shown.row}/{file}.png",
                        study.drawings.file(images.channels, channels, columns, low, high),
-                       f"Activations of layer {name} for row {shown.row}, a {shown.label}: {what}")
+                       f"Activations of layer {name} for row {shown.row}, {formats.a_digit(shown.label)}: {what}")
 
     whole, rest, probabilities, first = None, None, [], count
     if last and values.shape == (10,):

@@ -6,6 +6,7 @@ from report.figures import images
 from report.output.bundle import Bundle
 from report.pages.shared import Digit, Picture, digit, picture
 from report.pages.study import Study
+from report.text import formats
 
 COLUMNS = 8
 FOLDER = "images/augmentation"
@@ -25,7 +26,7 @@ def context(study: Study, bundle: Bundle) -> Context:
     def variations(row: int, varied) -> tuple[Digit, Picture]:
         return (digit(bundle, f"{FOLDER}/row-{row}.png", row, labels[row], stored.images[row]),
                 picture(bundle, f"{FOLDER}/row-{row}-augmented.png", images.sheet(varied, len(varied)),
-                        f"{len(varied)} variations of row {row}, a {labels[row]}"))
+                        f"{len(varied)} variations of row {row}, {formats.a_digit(labels[row])}"))
 
     return Context(
         picture(bundle, f"{FOLDER}/originals.png", images.sheet(stored.images, COLUMNS),

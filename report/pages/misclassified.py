@@ -56,14 +56,14 @@ def _explanation(study: Study, bundle: Bundle, digit: JudgedDigit) -> Explanatio
     labels = study.run.data.train_labels[rows].tolist()
     neighbours = drawing(
         bundle, f"images/misclassified/row-{digit.row}-nearest.png", images.digits(stored.neighbour_images[place]),
-        "Its nearest training digits: " + ", ".join(f"a {label} (row {row})" for label, row in zip(labels, rows)))
+        "Its nearest training digits: " + ", ".join(f"{formats.a_digit(label)} (row {row})" for label, row in zip(labels, rows)))
     change = covered[:, :1, :1] - covered  # in the corner the cover lies on paper alone
     pixels = study.images[digit.row]
     large = np.kron(change, np.ones((1, 2, 2)))
     support = drawing(
         bundle, f"images/misclassified/row-{digit.row}-support.png",
         images.support(pixels, large / np.abs(large).max(axis=(1, 2), keepdims=True).clip(LEAST_CHANGE)),
-        "; ".join(_strongest(label, of_label, covered_label)
+        " ".join(_strongest(label, of_label, covered_label)
                   for label, of_label, covered_label in zip((digit.true, digit.predicted), change, covered)))
     return Explanation(neighbours, labels, support)
 
@@ -73,5 +73,5 @@ def _strongest(label: int, change: np.ndarray, covered: np.ndarray) -> str:
     row, column = np.unravel_index(change.argmax(), change.shape)
     down, across = (names[3 * place // len(change)] for names, place in ((DOWN, row), (ACROSS, column)))
     where = "middle" if down == across else f"{down} {across}"
-    return (f"for {label} speaks most the {where}: covered, its probability goes from "
-            f"{formats.percent(covered[0, 0], 0)} to {formats.percent(covered[row, column], 0)}")
+    return (f"The {where} speaks most for {label}: covered, its probability goes from "
+            f"{formats.percent(covered[0, 0], 0)} to {formats.percent(covered[row, column], 0)}.")

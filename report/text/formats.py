@@ -43,6 +43,11 @@ def plural(count, noun: str, many: str = "") -> str:
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
+def a_digit(label) -> str:
+    """7 -> "a 7"; 8 -> "an 8"."""
+    return f"{'an' if int(label) == 8 else 'a'} {label}"
+
+
 def date(iso: str) -> str:
     """"2025-03-01T12:30:00+00:00" -> "1 March 2025"."""
     day = datetime.fromisoformat(iso)
@@ -77,5 +82,5 @@ def detail(layer) -> str:
         f"{layer.rate:g}" if layer.rate is not None else None]))
 
 
-FILTERS = {f.__name__: f for f in (number, decimal, percent, duration, size, plural, date, moment, shape, span,
-                                   detail)}
+FILTERS = {f.__name__: f for f in (number, decimal, percent, duration, size, plural, a_digit, date, moment, shape,
+                                   span, detail)}

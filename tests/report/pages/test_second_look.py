@@ -32,8 +32,9 @@ def test_an_explanation_says_in_words_what_its_pictures_show(make_run):
     shown = misclassified.context(study, Bundle())
     explained = shown.explained[shown.large[0].row]
     assert explained.neighbours.alt.count("(row ") == len(explained.neighbour_labels) == 5
-    assert explained.support.alt.startswith(f"for {shown.large[0].true} speaks most the ")
-    assert f"for {shown.large[0].predicted} speaks most the " in explained.support.alt
+    assert explained.support.alt.startswith("The ")
+    for label in shown.large[0].true, shown.large[0].predicted:
+        assert f" speaks most for {label}: covered, its probability goes from " in explained.support.alt
 
 
 def test_a_digit_without_an_explanation_is_shown_without_one(make_run, tmp_path):

@@ -22,6 +22,8 @@ def layer(**config) -> Layer:
     (formats.duration, (7265,), "2 h 1 min"),
     (formats.size, (512,), "512 bytes"),
     (formats.size, (208908,), "209 kB"),
+    (formats.a_digit, (7,), "a 7"),
+    (formats.a_digit, (8,), "an 8"),
     (formats.plural, (1, "epoch"), "1 epoch"),
     (formats.plural, (1200, "epoch"), "1,200 epochs"),
     (formats.span, ([33600, 33599, 33600],), "33,599 to 33,600"),
