@@ -103,7 +103,7 @@ def test_the_networks_own_answers_are_a_draw_and_what_was_wrong_is_told(visit):
         page.get_by_role("button", name=label, exact=True).click()
         if label != true:
             expect(page.get_by_role("status")).to_have_text(
-                re.compile(rf"^Not a {label}\. It is a {true}\. The network said {label}, "))
+                re.compile(rf"^Not an? {label}\. It is an? {true}\. The network said {label}, "))
         page.locator(".next").click()
     expect(page.locator(".score")).to_contain_text("You read 5 of 10 right, the network 5. A draw.")
     assert page.locator(".yours", has_text="wrong").count() == 5
