@@ -83,7 +83,7 @@ def test_a_round_by_keyboard_alone_ends_in_both_scores_and_links_to_the_digits(v
     for number, label in enumerate(right, start=1):
         expect(page.locator(".progress")).to_have_text(f"Digit {number} of {len(right)}")
         page.keyboard.press(label)
-        expect(page.get_by_role("status")).to_have_text(re.compile(rf"^Right\. It is a {label}\. The network "))
+        expect(page.get_by_role("status")).to_have_text(re.compile(rf"^Right\. It is an? {label}\. The network "))
         expect(page.locator(".next")).to_be_focused()
         page.keyboard.press("5")  # it is answered: another key changes nothing
         page.keyboard.press("Enter")
