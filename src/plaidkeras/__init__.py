@@ -22,7 +22,8 @@ def install(device: str | None = None) -> Device:
     Returns the device with the reason for its choice. Raises DeviceError if it is not there, or
     PlaidML is not, and RuntimeError if keras was imported first. A second call changes nothing.
     """
-    from plaidkeras import allocator, code_generation, compat, compile_time, compiled_programs, compiler_patches
+    from plaidkeras import (allocator, code_generation, compat, compile_time, compiled_programs, compiler_patches,
+                            matrix_kernels)
     from plaidkeras.device import CPU, choose, configure, why_no_plaidml
 
     if absence := why_no_plaidml():
@@ -38,7 +39,8 @@ def install(device: str | None = None) -> Device:
         warnings.warn(compiler_patches.DANGER, RuntimeWarning, stacklevel=2)
     code_generation.use_instructions_of_the_processor()
     code_generation.vectorize()
-    code_generation.clear_registers_after_products()
+    matrix_kernels.clear_registers()
+    matrix_kernels.look_up_in_a_table()
     compile_time.skip_loop_strength_reduction()
     compile_time.merge_equal_functions_first()
     compile_time.number_names_from_their_count()

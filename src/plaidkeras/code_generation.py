@@ -9,10 +9,6 @@ training step of the notebook's network takes a fifth less time, and computes th
 It is told nothing of the processor's vectors while it transforms loops, and assumes registers of 32
 bits: no element-wise loop is vectorized. Told their width, it does so where it costs nothing in
 exactness; the numbers are the same.
-
-And the matrix kernels leave vectors in the registers' upper parts, where the next instruction of the
-old kind waits for the processor to put them aside: some 100 cycles on Intel's, before each kernel, as
-LIBXSMM looks it up by such instructions. Cleared, a step takes up to 8 % less time.
 """
 
 import functools
@@ -33,11 +29,6 @@ AVX2 = {"avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe", "popcnt"}
 AVX512 = AVX2 | {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
 VECTOR_WIDTH = 0x17620fa  # in bits, in TargetTransformInfo::getRegisterBitWidth
 ITS_RETURN = 0x17620f9, bytes.fromhex("b820000000c3")  # mov eax, 32; ret
-# rt::XSMMRTCaller(kernel, a, b, c): mov rax, rdi; mov rdi, rsi; mov rsi, rdx; mov rdx, rcx; jmp rax; nop
-CALLER = 0x733170, bytes.fromhex("4889f8" "4889f7" "4889d6" "4889ca" "ffe0" "6690")
-# The same in fewer bytes: xchg rax, rdi; three push and pop; push rax, which aligns the stack; call rax.
-# Then vzeroupper; pop rcx; ret
-CLEARING_CALLER = bytes.fromhex("4897" "565f" "525e" "515a" "50" "ffd0" "c5f877" "59" "c3")
 
 
 def best_processor() -> int | None:
@@ -65,13 +56,6 @@ def vectorize() -> bool:
     width = {SKYLAKE: 512, HASWELL: 256, None: 128}[best_processor()]  # every x86-64 has 128 bits
     return change(lambda library: library.has(*ITS_RETURN),
                   lambda library: library.write(VECTOR_WIDTH, width.to_bytes(4, "little")))
-
-
-@functools.lru_cache(maxsize=None)
-def clear_registers_after_products() -> bool:
-    """Have the registers' upper parts cleared after each matrix kernel; returns whether they are. Patches as above."""
-    return best_processor() is not None and change(lambda library: library.has(*CALLER),
-                                                   lambda library: library.write(CALLER[0], CLEARING_CALLER))
 
 
 def _is_known(library, entry: int) -> bool:

@@ -12,7 +12,7 @@ ARGUMENTS = 6  # in registers: rdi, rsi, rdx, rcx, r8, r9
 # push 0 and the arguments; mov rdi, rsp. Then: pop them, and the verdict; test eax, eax
 SAVE = bytes.fromhex("6a00" "4151" "4150" "51" "52" "56" "57" "4889e7")
 RESTORE = bytes.fromhex("5f" "5e" "5a" "59" "4158" "4159" "58" "85c0")
-IF_NOT_ZERO, RETURN = b"\x75", bytes.fromhex("4889f8" "c3")  # jne; mov rax, rdi; ret
+IF_NOT_ZERO_RETURN = bytes.fromhex("7404" "4889f8" "c3")  # je over the rest: mov rax, rdi; ret
 
 
 class Library:
@@ -49,13 +49,22 @@ class Library:
             words.contents[ARGUMENTS] = bool(look(words.contents))
 
         called = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_uint64 * (ARGUMENTS + 1)))(decide)
-        goes_on = beginning + _to("jmp", self.start + at + len(beginning))
-        code = SAVE + _to("call", ctypes.cast(called, ctypes.c_void_p).value) + RESTORE
-        code += IF_NOT_ZERO + bytes([len(goes_on)]) + goes_on + RETURN
-        memory = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-        memory.write(code)
-        self.write(at, _to("jmp", ctypes.addressof(ctypes.c_char.from_buffer(memory))))
-        _kept.extend([called, memory])
+        _kept.append(called)
+        self.run_before(at, beginning, SAVE + _to("call", ctypes.cast(called, ctypes.c_void_p).value) + RESTORE
+                        + IF_NOT_ZERO_RETURN)
+
+    def run_before(self, at: int, beginning: bytes, code: bytes) -> None:
+        """Have machine code run whenever the function at a place begins, which then goes on; `beginning` as above."""
+        place = block(mmap.PAGESIZE, mmap.PROT_EXEC)
+        ctypes.memmove(place, code := code + beginning + _to("jmp", self.start + at + len(beginning)), len(code))
+        self.write(at, _to("jmp", place))
+
+
+def block(size: int, more: int = 0) -> int:
+    """The address of a block of zeros that stays, with more than the right to read and write it if asked for."""
+    memory = mmap.mmap(-1, size, prot=mmap.PROT_READ | mmap.PROT_WRITE | more)
+    _kept.append(memory)
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 def _to(instruction: str, address: int) -> bytes:

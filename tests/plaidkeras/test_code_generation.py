@@ -1,6 +1,5 @@
 """What LLVM is told in PlaidML's library in memory."""
 
-import ctypes
 import os
 import subprocess
 import sys
@@ -14,10 +13,10 @@ from plaidkeras.library import change
 # A few steps of a small network with every kind of kernel: element-wise, copies, sums, products.
 TRAIN = """
 import hashlib, sys
-from plaidkeras import code_generation, compile_time
+from plaidkeras import code_generation, compile_time, matrix_kernels
 if sys.argv[1] == "stock":
     code_generation.use_instructions_of_the_processor = code_generation.vectorize = lambda: False
-    code_generation.clear_registers_after_products = lambda: False
+    matrix_kernels.clear_registers = matrix_kernels.look_up_in_a_table = lambda: False
     compile_time.skip_loop_strength_reduction = compile_time.merge_equal_functions_first = lambda: False
     compile_time.number_names_from_their_count = lambda: False
 import plaidkeras
@@ -37,7 +36,7 @@ print(losses, hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_w
 
 FEATURES = code_generation.TABLE + code_generation.GENERIC * code_generation.ENTRY.size + 8  # of "generic"
 PLACES = {FEATURES: bytes.fromhex(code_generation.KNOWN[code_generation.GENERIC][1]),
-          **dict([code_generation.ITS_RETURN, code_generation.CALLER])}
+          code_generation.ITS_RETURN[0]: code_generation.ITS_RETURN[1]}
 
 
 def told():
@@ -89,20 +88,6 @@ def test_a_table_of_another_plaidml_is_left_alone(stock_library, monkeypatch):
         assert not code_generation.use_instructions_of_the_processor.__wrapped__()
     assert told() == before
     assert code_generation.use_instructions_of_the_processor.__wrapped__()  # all as it is known
-
-
-@pytest.mark.skipif(not code_generation.AVX2 <= processor.instruction_sets(), reason="a processor without AVX2")
-def test_a_matrix_kernel_is_called_with_its_operands_before_and_after_the_change(stock_library):
-    kernel, called = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3), []
-    look = kernel(lambda *operands: called.append(operands))
-
-    def call(library):
-        library.function(code_generation.CALLER[0], None, *[ctypes.c_void_p] * 4)(
-            ctypes.cast(look, ctypes.c_void_p), 2 ** 40 + 1, 2 ** 40 + 2, 2 ** 40 + 3)
-    assert change(lambda library: True, call)
-    assert code_generation.clear_registers_after_products.__wrapped__()
-    assert change(lambda library: True, call)
-    assert called == [(2 ** 40 + 1, 2 ** 40 + 2, 2 ** 40 + 3)] * 2
 
 
 @pytest.mark.slow
