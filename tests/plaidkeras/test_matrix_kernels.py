@@ -28,14 +28,14 @@ def kernel(m, n, k, a, b, c):
     return look_up(m, n, k, *map(ctypes.byref, apart), ctypes.byref(one), ctypes.byref(one), None, None)
 
 
-def is_right(sizes):
-    """Whether the kernel of these sizes computes what it should."""
+def is_right(sizes, address=None):
+    """Whether a kernel of these sizes, at an address or else the one looked up, computes what it should."""
     m, n, k, a, b, c = sizes
     random = np.random.RandomState(0)
     of_a, of_b, of_c = (random.rand(*shape).astype("float32") for shape in ((k, a), (n, b), (n, c)))
     expected = of_c.copy()
     expected[:, :m] += of_b[:, :k] @ of_a[:, :m]
-    ctypes.CFUNCTYPE(None, Address, Address, Address)(kernel(*sizes))(*(x.ctypes.data for x in (of_a, of_b, of_c)))
+    ctypes.CFUNCTYPE(None, Address, Address, Address)(address or kernel(*sizes))(*(x.ctypes.data for x in (of_a, of_b, of_c)))
     return np.allclose(of_c, expected, rtol=1e-5)
 
 
@@ -66,7 +66,7 @@ def test_of_sizes_with_one_entry_each_has_its_own_kernel(table):
         assert all(map(is_right, sizes)) and all(map(is_right, reversed(sizes)))
 
 
-def test_threads_that_look_up_at_once_get_the_same_kernels(table):
+def test_threads_that_look_up_at_once_get_kernels_of_these_sizes(table):
     sizes = [(16, n, k, 16, 64, 16) for n, k in itertools.product(range(2, 18, 2), range(2, 34, 4))]
     found, start = [None] * 8, threading.Barrier(8)
 
@@ -78,8 +78,8 @@ def test_threads_that_look_up_at_once_get_the_same_kernels(table):
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [[kernel(*one) for one in sizes]] * 8
-    assert all(map(is_right, sizes[::7]))
+    for kernels in found:  # not all the same: LIBXSMM's threads may each make one
+        assert all(map(is_right, sizes, kernels))
 
 
 @pytest.mark.skipif("avx" not in processor.instruction_sets(), reason="a processor without AVX")
