@@ -35,7 +35,8 @@ def is_right(sizes, address=None):
     of_a, of_b, of_c = (random.rand(*shape).astype("float32") for shape in ((k, a), (n, b), (n, c)))
     expected = of_c.copy()
     expected[:, :m] += of_b[:, :k] @ of_a[:, :m]
-    ctypes.CFUNCTYPE(None, Address, Address, Address)(address or kernel(*sizes))(*(x.ctypes.data for x in (of_a, of_b, of_c)))
+    call = ctypes.CFUNCTYPE(None, Address, Address, Address)(address or kernel(*sizes))
+    call(of_a.ctypes.data, of_b.ctypes.data, of_c.ctypes.data)
     return np.allclose(of_c, expected, rtol=1e-5)
 
 
