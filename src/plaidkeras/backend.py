@@ -367,14 +367,22 @@ def _conv(x, kernel, strides, padding, data_format, dilation_rate, channelwise):
     if is_valid and _normalization(x):
         return _conv_of_normalized(_normalization(x), kernel, strides, padding, data_format,
                                    dilation_rate)
-    if (is_valid and set(strides or ()) <= {1} and set(dilation_rate or ()) <= {1}
-            and x.shape.ndims == 4 and all(isinstance(dim, int) for dim in x.shape.dims[1:])):
+    if (padding in ("valid", "same") and not channelwise and set(strides or ()) <= {1}
+            and set(dilation_rate or ()) <= {1} and x.shape.ndims == 4
+            and all(isinstance(dim, int) for dim in x.shape.dims[1:])):
         *window, channels, filters = kernel.shape.dims
         if channels == 1:
-            return OneChannelConvolution.function(x, kernel)
-        if kernels.weights_collide_in_cache(window, filters):
+            return OneChannelConvolution.function(x if is_valid else _with_room_for(window, x), kernel)
+        if is_valid and kernels.weights_collide_in_cache(window, filters):
             return WideConvolution.function(x, kernel)
     return stock["conv"](x, kernel, strides, padding, data_format, dilation_rate, channelwise)
+
+
+def _with_room_for(window, x):
+    """Images x with zeros around them, so that the window has a place at each pixel, as "same" asks."""
+    return convolutions.Spread.function(
+        x, (1,) * len(window), [(size - 1) // 2 for size in window],
+        [dim + size - 1 for dim, size in zip(x.shape.dims[1:-1], window)])
 
 
 def _conv_of_normalized(normalization, kernel, *arguments):

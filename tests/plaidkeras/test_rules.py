@@ -149,6 +149,8 @@ CASES = {
         [normal(2, 5, 6, 2), normal(3, 3, 2, 1)]),
     "OneChannelConvolution I K": (lambda x, k: K.conv2d(x, k),
                                   [normal(2, 6, 5, 1), normal(3, 3, 1, 4)]),
+    "OneChannelConvolution I K, same": (lambda x, k: K.conv2d(x, k, padding="same"),
+                                        [normal(2, 4, 5, 1), normal(3, 2, 1, 4)]),
     "WideConvolution I K": (lambda x, k: K.conv2d(x, k),
                             [normal(2, 2, 3, 2), normal(1, 2, 2, 128)]),
     "Convolution I K, of many channels": (lambda x, k: K.conv2d(x, k, padding="same"),
