@@ -39,6 +39,7 @@ def install(device: str | None = None) -> Device:
         warnings.warn(compiler_patches.DANGER, RuntimeWarning, stacklevel=2)
     code_generation.use_instructions_of_the_processor()
     code_generation.vectorize()
+    code_generation.know_tensors_apart()
     matrix_kernels.clear_registers()
     matrix_kernels.look_up_in_a_table()
     compile_time.skip_loop_strength_reduction()

@@ -9,6 +9,11 @@ training step of the notebook's network takes a fifth less time, and computes th
 It is told nothing of the processor's vectors while it transforms loops, and assumes registers of 32
 bits: no element-wise loop is vectorized. Told their width, it does so where it costs nothing in
 exactness; the numbers are the same.
+
+Nor can it know that the tensors of a kernel lie apart, and has their addresses compared before each
+inner loop, which often has a few turns only. Told that they do, a step of a network of separable
+convolutions takes a fifth less time. Only an update's new value lies where the old one is: there each
+element is read before it is written, and nothing else is (see updates.py).
 """
 
 import functools
@@ -29,6 +34,9 @@ AVX2 = {"avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe", "popcnt"}
 AVX512 = AVX2 | {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
 VECTOR_WIDTH = 0x17620fa  # in bits, in TargetTransformInfo::getRegisterBitWidth
 ITS_RETURN = 0x17620f9, bytes.fromhex("b820000000c3")  # mov eax, 32; ret
+# In Argument::hasNoAliasAttr, for a pointer: mov esi, NoAlias; jmp to Argument::hasAttribute
+IS_APART = 0x198c090, bytes.fromhex("be15000000" "e956ffffff")
+RETURN_TRUE = bytes.fromhex("b001" "c3")  # mov al, 1; ret
 
 
 def best_processor() -> int | None:
@@ -56,6 +64,12 @@ def vectorize() -> bool:
     width = {SKYLAKE: 512, HASWELL: 256, None: 128}[best_processor()]  # every x86-64 has 128 bits
     return change(lambda library: library.has(*ITS_RETURN),
                   lambda library: library.write(VECTOR_WIDTH, width.to_bytes(4, "little")))
+
+
+@functools.lru_cache(maxsize=None)
+def know_tensors_apart() -> bool:
+    """Let LLVM know in this process that a kernel's tensors lie apart; returns whether it does. Patches as above."""
+    return change(lambda library: library.has(*IS_APART), lambda library: library.write(IS_APART[0], RETURN_TRUE))
 
 
 def _is_known(library, entry: int) -> bool:

@@ -16,6 +16,7 @@ import hashlib, sys
 from plaidkeras import code_generation, compile_time, matrix_kernels
 if sys.argv[1] == "stock":
     code_generation.use_instructions_of_the_processor = code_generation.vectorize = lambda: False
+    code_generation.know_tensors_apart = lambda: False
     matrix_kernels.clear_registers = matrix_kernels.look_up_in_a_table = lambda: False
     compile_time.skip_loop_strength_reduction = compile_time.merge_equal_functions_first = lambda: False
     compile_time.number_names_from_their_count = lambda: False
@@ -36,7 +37,7 @@ print(losses, hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_w
 
 FEATURES = code_generation.TABLE + code_generation.GENERIC * code_generation.ENTRY.size + 8  # of "generic"
 PLACES = {FEATURES: bytes.fromhex(code_generation.KNOWN[code_generation.GENERIC][1]),
-          code_generation.ITS_RETURN[0]: code_generation.ITS_RETURN[1]}
+          **dict([code_generation.ITS_RETURN, code_generation.IS_APART])}
 
 
 def told():
@@ -67,6 +68,17 @@ def test_the_compiler_translates_for_what_the_processor_has(stock_library, monke
     assert code_generation.use_instructions_of_the_processor.__wrapped__() == entry
     assert code_generation.vectorize.__wrapped__()
     assert told() == (code_generation.KNOWN[entry or code_generation.GENERIC][1], width)
+
+
+@pytest.mark.parametrize("change_it, place", [(code_generation.vectorize, "ITS_RETURN"),
+                                              (code_generation.know_tensors_apart, "IS_APART")])
+def test_code_of_another_plaidml_is_left_alone(stock_library, monkeypatch, change_it, place):
+    at, code = getattr(code_generation, place)
+    with monkeypatch.context() as patched:
+        patched.setattr(code_generation, place, (at, code[::-1]))
+        assert not change_it.__wrapped__()
+    assert read(at, len(code)) == code
+    assert change_it.__wrapped__() and read(at, len(code)) != code
 
 
 @pytest.mark.skipif(not code_generation.AVX2 <= processor.instruction_sets(), reason="a processor without AVX2")
