@@ -33,7 +33,7 @@
       button.disabled = true;
       button.className = isRight(item, button.value) ? "true" : button.value === label ? "wrong" : "";
     });
-    const verdict = isRight(item, label) ? "Right." : `Not a ${label}.`;
+    const verdict = isRight(item, label) ? "Right." : `Not ${label === "8" ? "an" : "a"} ${label}.`;
     told.textContent = `${verdict} ${item.querySelector(".truth").textContent}`;
     next.textContent = given.length < items.length ? "Next digit" : "See the score";
     next.hidden = false;
