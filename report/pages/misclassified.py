@@ -56,7 +56,8 @@ def _explanation(study: Study, bundle: Bundle, digit: JudgedDigit) -> Explanatio
     labels = study.run.data.train_labels[rows].tolist()
     neighbours = drawing(
         bundle, f"images/misclassified/row-{digit.row}-nearest.png", images.digits(stored.neighbour_images[place]),
-        "Its nearest training digits: " + ", ".join(f"{formats.a_digit(label)} (row {row})" for label, row in zip(labels, rows)))
+        "Its nearest training digits: " + ", ".join(f"{formats.a_digit(label)} (row {row})"
+                                                    for label, row in zip(labels, rows)))
     change = covered[:, :1, :1] - covered  # in the corner the cover lies on paper alone
     pixels = study.images[digit.row]
     large = np.kron(change, np.ones((1, 2, 2)))
@@ -64,7 +65,7 @@ def _explanation(study: Study, bundle: Bundle, digit: JudgedDigit) -> Explanatio
         bundle, f"images/misclassified/row-{digit.row}-support.png",
         images.support(pixels, large / np.abs(large).max(axis=(1, 2), keepdims=True).clip(LEAST_CHANGE)),
         " ".join(_strongest(label, of_label, covered_label)
-                  for label, of_label, covered_label in zip((digit.true, digit.predicted), change, covered)))
+                 for label, of_label, covered_label in zip((digit.true, digit.predicted), change, covered)))
     return Explanation(neighbours, labels, support)
 
 

@@ -380,9 +380,9 @@ def _conv(x, kernel, strides, padding, data_format, dilation_rate, channelwise):
 
 def _with_room_for(window, x):
     """Images x with zeros around them, so that the window has a place at each pixel, as "same" asks."""
-    return convolutions.Spread.function(
-        x, (1,) * len(window), [(size - 1) // 2 for size in window],
-        [dim + size - 1 for dim, size in zip(x.shape.dims[1:-1], window)])
+    spatial, ones = x.shape.dims[1:-1], (1,) * len(window)
+    _, before = zip(*map(convolutions.places_and_padding, spatial, window, ones, ones, ["same"] * len(window)))
+    return convolutions.Spread.function(x, ones, before, [dim + size - 1 for dim, size in zip(spatial, window)])
 
 
 def _conv_of_normalized(normalization, kernel, *arguments):
