@@ -22,13 +22,13 @@ def install(device: str | None = None) -> Device:
     Returns the device with the reason for its choice. Raises DeviceError if it is not there, or
     PlaidML is not, and RuntimeError if keras was imported first. A second call changes nothing.
     """
-    from plaidkeras import (allocator, code_generation, compat, compile_time, compiled_programs, compiler_patches,
-                            matrix_kernels)
+    from plaidkeras import (code_generation, compat, compile_time, compiled_programs, compiler_patches,
+                            matrix_kernels, memory_functions)
     from plaidkeras.device import CPU, choose, configure, why_no_plaidml
 
     if absence := why_no_plaidml():
         raise DeviceError("{}: {}".format(*absence))
-    allocator.keep_freed_memory()
+    memory_functions.keep_freed_memory()
     configure()
     compat.restore_collections()
     compat.restore_numpy_names()
@@ -42,6 +42,7 @@ def install(device: str | None = None) -> Device:
     code_generation.know_tensors_apart()
     matrix_kernels.clear_registers()
     matrix_kernels.look_up_in_a_table()
+    memory_functions.serve_programs()
     compile_time.skip_loop_strength_reduction()
     compile_time.merge_equal_functions_first()
     compile_time.number_names_from_their_count()

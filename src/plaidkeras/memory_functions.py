@@ -1,0 +1,154 @@
+"""The functions of memory that PlaidML and its compiled programs call: aligned_alloc, free and memset.
+
+By default glibc returns large blocks to the kernel with each free, and PlaidML allocates the buffers of
+each step anew: 144,000 page faults a training step. If it keeps them, a step takes 70 % of the time.
+
+A compiled program asks for the buffers of its tiles thousands of times a step, from all cores at once, and
+all wait for one lock: a tenth of a prediction. Here each thread keeps some of what it has freed. And it
+sets a whole tensor to zero on one core; here on all of them.
+"""
+
+import ctypes
+import functools
+import mmap
+import sys
+
+from plaidkeras import library
+from plaidkeras.library import Library, block
+
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # <malloc.h>
+# Functions of the library of 0.7.0 for Linux, each with its first instructions.
+SEARCH = 0x1a5c900, bytes.fromhex("554889e54157415641554154")  # DynamicLibrary::SearchForAddressOfSymbol
+PARALLEL_FOR = 0x7335a0, bytes.fromhex("554889e54157415641554154")  # rt::ParallelFor(tensors, indexes, range, part)
+KEPT = 64 * 16 * 4 * 8  # bytes: of 64 threads, for each of 16 sizes, the addresses of four blocks
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc's malloc to use one arena, to map no block by itself, and never to trim. Does nothing elsewhere."""
+    if not sys.platform.startswith("linux"):
+        return
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(M_ARENA_MAX, 1)
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, -1)  # a number of bytes would have to fit an int: 2 GB
+
+
+@functools.lru_cache(maxsize=None)
+def serve_programs() -> bool:
+    """Have programs that are compiled from here on call the functions below; returns whether they do.
+
+    Patches on Linux only, and only the library that it knows.
+    """
+    return library.change(lambda memory: memory.has(*SEARCH) and memory.has(*PARALLEL_FOR), _write)
+
+
+def _write(memory: Library) -> None:
+    ours = _functions(ctypes.CDLL(None), memory.start + PARALLEL_FOR[0])
+
+    def answer(arguments) -> bool:  # name
+        name = ctypes.string_at(arguments[0])
+        if name in ours:
+            arguments[0] = ours[name]
+        return name in ours
+
+    memory.look_before(*SEARCH, answer)
+
+
+def _functions(libc: ctypes.CDLL, parallel_for: int) -> dict[bytes, int]:
+    """The addresses of ours, by name."""
+    aligned_alloc, free, memset = (ctypes.cast(function, ctypes.c_void_p).value for function in (
+        libc.aligned_alloc, libc.free, libc.memset))
+    kept, part = block(KEPT), _code(_zero_part(memset))
+    return {b"aligned_alloc": _code(_allocate(aligned_alloc, kept)), b"free": _code(_free(free, kept)),
+            b"memset": _code(_set(memset, parallel_for, part))}
+
+
+def _code(code: bytes) -> int:
+    place = block(len(code), mmap.PROT_EXEC)
+    ctypes.memmove(place, code, len(code))
+    return place
+
+
+# r10: where the blocks of this thread are kept that are as large as the one in question. Their size is
+# 2 << ecx, 64 bytes to 1 MB; fs:0 is an address that each thread has for itself.
+THEIR_PLACE = ("648b042500000000" "c1e80c"  # mov eax, fs:0; shr eax, 12
+               "69c0b179371e" "c1e81a"      # imul eax, eax, an odd number; shr eax, 26: a thread's number
+               "c1e004" "8d4408fb"          # shl eax, 4; lea eax, [rax + rcx - 5]
+               "c1e005" "4901c2"            # shl eax, 5; add r10, rax
+               "41bb04000000")              # mov r11d, 4
+
+
+def _allocate(aligned_alloc: int, kept: int) -> bytes:
+    """aligned_alloc(edi alignment, rsi size), aligned to 64 bytes. In the 64 before it a block has its ecx, or
+    0 where it is larger than those that are kept."""
+    return bytes.fromhex(
+        "488d4eff"                # lea rcx, [rsi - 1]
+        "4889c8" "48c1e814" "755a"  # mov rax, rcx; shr rax, 20; jne LARGE
+        "83c93f" "0fbdc9"         # or ecx, 63; bsr ecx, ecx
+        "49ba" + _word(kept) + THEIR_PLACE +  # mov r10, kept
+        # NEXT:
+        "49833a00" "740b"         # cmp qword [r10], 0; je EMPTY
+        "31c0" "498702"           # xor eax, eax; xchg rax, [r10]
+        "4885c0" "7401" "c3"      # test rax, rax; je EMPTY; ret
+        # EMPTY:
+        "4983c208" "41ffcb" "75e6"  # add r10, 8; dec r11d; jne NEXT
+        "be02000000" "d3e6" "eb02"  # mov esi, 2; shl esi, cl; jmp NEW
+        # LARGE:
+        "31c9"                    # xor ecx, ecx
+        # NEW:
+        "51" "4883c640" "bf40000000"  # push rcx; add rsi, 64; mov edi, 64
+        "48b8" + _word(aligned_alloc) + "ffd0" "59"  # mov rax, aligned_alloc; call rax; pop rcx
+        "4885c0" "7406"           # test rax, rax; je END
+        "8908" "4883c040"         # mov [rax], ecx; add rax, 64
+        # END:
+        "c3")                     # ret
+
+
+def _free(free: int, kept: int) -> bytes:
+    """free(rdi block): keeps it, or where four of its size are kept already gives it back."""
+    return bytes.fromhex(
+        "4885ff" "7447"           # test rdi, rdi; je END
+        "8b4fc0" "85c9" "744a"    # mov ecx, [rdi - 64]; test ecx, ecx; je GIVE_BACK
+        "49ba" + _word(kept) + THEIR_PLACE +  # mov r10, kept
+        # NEXT:
+        "49833a00" "750a"         # cmp qword [r10], 0; jne FULL
+        "31c0" "f0490fb13a" "7501"  # xor eax, eax; lock cmpxchg [r10], rdi; jne FULL
+        # END:
+        "c3"                      # ret
+        # FULL:
+        "4983c208" "41ffcb" "75e7"  # add r10, 8; dec r11d; jne NEXT
+        # GIVE_BACK:
+        "4883ef40"                # sub rdi, 64
+        "48b8" + _word(free) + "ffe0")  # mov rax, free; jmp rax
+
+
+def _set(memset: int, parallel_for: int, part: int) -> bytes:
+    """memset(rdi start, esi value, rdx size): a megabyte of zeros and more in parts of 64 KB, on all cores."""
+    return bytes.fromhex(
+        "48b8" + _word(memset) +  # mov rax, memset
+        "85f6" "753b"             # test esi, esi; jne AT_ONCE
+        "4881fa00001000" "7232"   # cmp rdx, 1 << 20; jb AT_ONCE
+        "52" "57" "50"            # push rdx; push rdi; push rax, which aligns the stack
+        "488d7c2408" "488d742410"  # lea rdi, [rsp + 8]; lea rsi, [rsp + 16]
+        "4881c2ffff0000" "48c1ea10"  # add rdx, 65535; shr rdx, 16
+        "48b9" + _word(part) +    # mov rcx, part
+        "48b8" + _word(parallel_for) + "ffd0"  # mov rax, parallel_for; call rax
+        "58" "58" "5a" "c3"       # pop rax; pop rax, the start; pop rdx; ret
+        # AT_ONCE:
+        "ffe0")                   # jmp rax
+
+
+def _zero_part(memset: int) -> bytes:
+    """part([rdi] start, [rsi] size, rdx first, rcx end): what of it lies in these parts of 64 KB."""
+    return bytes.fromhex(
+        "48c1e210" "48c1e110"     # shl rdx, 16; shl rcx, 16
+        "483b0e" "480f470e"       # cmp rcx, [rsi]; cmova rcx, [rsi]
+        "4829d1"                  # sub rcx, rdx
+        "488b3f" "4801d7"         # mov rdi, [rdi]; add rdi, rdx
+        "31f6" "4889ca"           # xor esi, esi; mov rdx, rcx
+        "48b8" + _word(memset) + "ffe0")  # mov rax, memset; jmp rax
+
+
+def _word(address: int) -> str:
+    return address.to_bytes(8, "little").hex()
