@@ -20,7 +20,8 @@ M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # <malloc.h>
 # Functions of the library of 0.7.0 for Linux, each with its first instructions.
 SEARCH = 0x1a5c900, bytes.fromhex("554889e54157415641554154")  # DynamicLibrary::SearchForAddressOfSymbol
 PARALLEL_FOR = 0x7335a0, bytes.fromhex("554889e54157415641554154")  # rt::ParallelFor(tensors, indexes, range, part)
-KEPT = 64 * 16 * 4 * 8  # bytes: of 64 threads, for each of 16 sizes, the addresses of four blocks
+THREADS = 1024
+KEPT = THREADS * 16 * 4 * 8  # bytes: of each thread, for each of 15 sizes, the addresses of four blocks
 
 
 def keep_freed_memory() -> None:
@@ -70,13 +71,17 @@ def _code(code: bytes) -> int:
     return place
 
 
-# r10: where the blocks of this thread are kept that are as large as the one in question. Their size is
-# 2 << ecx, 64 bytes to 1 MB; fs:0 is an address that each thread has for itself.
-THEIR_PLACE = ("648b042500000000" "c1e80c"  # mov eax, fs:0; shr eax, 12
-               "69c0b179371e" "c1e81a"      # imul eax, eax, an odd number; shr eax, 26: a thread's number
-               "c1e004" "8d4408fb"          # shl eax, 4; lea eax, [rax + rcx - 5]
-               "c1e005" "4901c2"            # shl eax, 5; add r10, rax
-               "41bb04000000")              # mov r11d, 4
+# r10: what this thread keeps, in a table by the address that each thread has for itself at fs:0. Whoever comes
+# first owns a place there, and says so in its last row; no other thread looks at the rest. A locked instruction
+# would wait until all that was computed is in memory.
+ITS_PLACE = ("644c8b1c2500000000"       # mov r11, fs:0
+             "4489d8" "c1e80c"          # mov eax, r11d; shr eax, 12
+             "69c0b179371e" "c1e816"    # imul eax, eax, an odd number; shr eax, 22: one of THREADS
+             "c1e009" "4901c2"          # shl eax, 9; add r10, rax
+             "4d3b9ae0010000")          # cmp r11, [r10 + 480]: is it ours?
+# r10: where it keeps blocks of 2 << ecx bytes, 64 to 1 MB
+OF_THAT_SIZE = ("4d8d940260ffffff"      # lea r10, [r10 + rax - 160]
+                "ba04000000")           # mov edx, 4
 
 
 def _allocate(aligned_alloc: int, kept: int) -> bytes:
@@ -84,16 +89,17 @@ def _allocate(aligned_alloc: int, kept: int) -> bytes:
     0 where it is larger than those that are kept."""
     return bytes.fromhex(
         "488d4eff"                # lea rcx, [rsi - 1]
-        "4889c8" "48c1e814" "755a"  # mov rax, rcx; shr rax, 20; jne LARGE
+        "4889c8" "48c1e814" "756a"  # mov rax, rcx; shr rax, 20; jne LARGE
         "83c93f" "0fbdc9"         # or ecx, 63; bsr ecx, ecx
-        "49ba" + _word(kept) + THEIR_PLACE +  # mov r10, kept
+        "49ba" + _word(kept) + ITS_PLACE + "7522"  # mov r10, kept; jne FRESH
+        "89c8" "c1e005" + OF_THAT_SIZE +  # mov eax, ecx; shl eax, 5
         # NEXT:
-        "49833a00" "740b"         # cmp qword [r10], 0; je EMPTY
-        "31c0" "498702"           # xor eax, eax; xchg rax, [r10]
-        "4885c0" "7401" "c3"      # test rax, rax; je EMPTY; ret
-        # EMPTY:
-        "4983c208" "41ffcb" "75e6"  # add r10, 8; dec r11d; jne NEXT
-        "be02000000" "d3e6" "eb02"  # mov esi, 2; shl esi, cl; jmp NEW
+        "498b02" "4885c0" "7511"  # mov rax, [r10]; test rax, rax; jne TAKE
+        "4983c208" "ffca" "75f0"  # add r10, 8; dec edx; jne NEXT
+        # FRESH:
+        "be02000000" "d3e6" "eb0a"  # mov esi, 2; shl esi, cl; jmp NEW
+        # TAKE:
+        "49c70200000000" "c3"     # mov qword [r10], 0; ret
         # LARGE:
         "31c9"                    # xor ecx, ecx
         # NEW:
@@ -108,19 +114,22 @@ def _allocate(aligned_alloc: int, kept: int) -> bytes:
 def _free(free: int, kept: int) -> bytes:
     """free(rdi block): keeps it, or where four of its size are kept already gives it back."""
     return bytes.fromhex(
-        "4885ff" "7447"           # test rdi, rdi; je END
-        "8b4fc0" "85c9" "744a"    # mov ecx, [rdi - 64]; test ecx, ecx; je GIVE_BACK
-        "49ba" + _word(kept) + THEIR_PLACE +  # mov r10, kept
+        "4885ff" "7478"           # test rdi, rdi; je END
+        "8b4fc0" "85c9" "745e"    # mov ecx, [rdi - 64]; test ecx, ecx; je GIVE_BACK
+        "49ba" + _word(kept) + ITS_PLACE + "740d"  # mov r10, kept; je OURS
+        "31c0" "f04d0fb19ae0010000" "7520"  # xor eax, eax; lock cmpxchg [r10 + 480], r11; jne GIVE_BACK
+        # OURS:
+        "89c8" "c1e005" + OF_THAT_SIZE +  # mov eax, ecx; shl eax, 5
         # NEXT:
-        "49833a00" "750a"         # cmp qword [r10], 0; jne FULL
-        "31c0" "f0490fb13a" "7501"  # xor eax, eax; lock cmpxchg [r10], rdi; jne FULL
-        # END:
-        "c3"                      # ret
-        # FULL:
-        "4983c208" "41ffcb" "75e7"  # add r10, 8; dec r11d; jne NEXT
+        "49833a00" "7418"         # cmp qword [r10], 0; je KEEP
+        "4983c208" "ffca" "75f2"  # add r10, 8; dec edx; jne NEXT
         # GIVE_BACK:
         "4883ef40"                # sub rdi, 64
-        "48b8" + _word(free) + "ffe0")  # mov rax, free; jmp rax
+        "48b8" + _word(free) + "ffe0"  # mov rax, free; jmp rax
+        # KEEP:
+        "49893a"                  # mov [r10], rdi
+        # END:
+        "c3")                     # ret
 
 
 def _set(memset: int, parallel_for: int, part: int) -> bytes:
