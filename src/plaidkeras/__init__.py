@@ -40,6 +40,7 @@ def install(device: str | None = None) -> Device:
     code_generation.use_instructions_of_the_processor()
     code_generation.vectorize()
     code_generation.know_tensors_apart()
+    code_generation.know_all_calls()
     matrix_kernels.clear_registers()
     matrix_kernels.look_up_in_a_table()
     memory_functions.serve_programs()

@@ -189,8 +189,8 @@ class _Watch:
 def _compiler_fingerprint() -> bytes:
     """All that determines the code of a program, apart from the program. What is to be changed is changed."""
     changes = [code_generation.use_instructions_of_the_processor(), code_generation.vectorize(),
-               code_generation.know_tensors_apart(), compile_time.skip_loop_strength_reduction(),
-               compile_time.merge_equal_functions_first(), compile_time.number_names_from_their_count(),
-               compiler_patches.apply(), temporaries.share_memory()]
+               code_generation.know_tensors_apart(), code_generation.know_all_calls(),
+               compile_time.skip_loop_strength_reduction(), compile_time.merge_equal_functions_first(),
+               compile_time.number_names_from_their_count(), compiler_patches.apply(), temporaries.share_memory()]
     files = [__file__, *(module.__file__ for module in DETERMINES_CODE)]
     return bytes(changes) + b"".join(Path(file).read_bytes() for file in files)

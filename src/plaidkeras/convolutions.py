@@ -26,7 +26,10 @@ def places_and_padding(dim: int, size: int, stride: int, rate: int, padding: str
 
 class DepthwiseConvolution(Operation):
     """A convolution of x (n, *spatial, c) by weights (*window, c, m) that keeps its channels apart:
-    (n, *places, c * m). The channel's index is the last of the alphabet, and so runs innermost."""
+    (n, *places, c * m).
+
+    The places of a window have the last indices of the alphabet, and so run innermost, behind the channel's:
+    few and known, they are unrolled, and the sums of many channels grow in one vector."""
 
     def __init__(self, x, weights, strides, padding, dilation):
         *window, channels, multiplier = weights.shape.dims
@@ -51,7 +54,7 @@ class DepthwiseConvolution(Operation):
 
 def _depthwise(code, strides, dilation, before, multiplier):
     """Tile code with the names of the indices and sizes of a depthwise convolution put in."""
-    i, a = indices("i", len(strides)), indices("a", len(strides))
+    i, a = indices("i", len(strides)), indices("za", len(strides))
     read = listed(*(f"{stride}*{axis} + {rate}*{place} - {start}" for stride, axis, rate, place, start
                     in zip(strides, i, dilation, a, before)))
     names = {"m": "0", "z": "z", "bound": ""} if multiplier == 1 else {
@@ -64,7 +67,7 @@ def depthwise_input_gradient(x: Value, weights: Value, dy: Value, strides, dilat
     """The gradient of DepthwiseConvolution with respect to x: a convolution of stride 1 by the weights
     turned round, of dy with its elements a stride apart and zeros between and around them."""
     rank, window = len(strides), weights.shape.dims[:-2]
-    i, a = indices("i", rank), indices("a", rank)
+    i, a = indices("i", rank), indices("za", rank)
     reach = [(size - 1) * rate for size, rate in zip(window, dilation)]
     put = listed(*(f"{stride}*{axis} + {far - start}"
                    for stride, axis, far, start in zip(strides, i, reach, before)))

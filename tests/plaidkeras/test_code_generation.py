@@ -16,7 +16,7 @@ import hashlib, sys
 from plaidkeras import code_generation, compile_time, matrix_kernels, memory_functions
 if sys.argv[1] == "stock":
     code_generation.use_instructions_of_the_processor = code_generation.vectorize = lambda: False
-    code_generation.know_tensors_apart = lambda: False
+    code_generation.know_tensors_apart = code_generation.know_all_calls = lambda: False
     matrix_kernels.clear_registers = matrix_kernels.look_up_in_a_table = lambda: False
     memory_functions.serve_programs = lambda: False
     compile_time.skip_loop_strength_reduction = compile_time.merge_equal_functions_first = lambda: False
@@ -38,7 +38,7 @@ print(losses, hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_w
 
 FEATURES = code_generation.TABLE + code_generation.GENERIC * code_generation.ENTRY.size + 8  # of "generic"
 PLACES = {FEATURES: bytes.fromhex(code_generation.KNOWN[code_generation.GENERIC][1]),
-          **dict([code_generation.ITS_RETURN, code_generation.IS_APART])}
+          **dict([code_generation.ITS_RETURN, code_generation.IS_APART]), **code_generation.EXTERNAL}
 
 
 def told():
@@ -80,6 +80,17 @@ def test_code_of_another_plaidml_is_left_alone(stock_library, monkeypatch, chang
         assert not change_it.__wrapped__()
     assert read(at, len(code)) == code
     assert change_it.__wrapped__() and read(at, len(code)) != code
+
+
+@pytest.mark.parametrize("at", code_generation.EXTERNAL)
+def test_functions_of_another_plaidml_are_left_alone(stock_library, monkeypatch, at):
+    known = dict(code_generation.EXTERNAL)
+    with monkeypatch.context() as patched:
+        patched.setitem(code_generation.EXTERNAL, at, known[at][::-1])
+        assert not code_generation.know_all_calls.__wrapped__()
+    assert {at: read(at, len(code)) for at, code in known.items()} == known
+    assert code_generation.know_all_calls.__wrapped__()
+    assert {at: read(at, len(code)) for at, code in known.items()} == code_generation.INTERNAL
 
 
 @pytest.mark.skipif(not code_generation.AVX2 <= processor.instruction_sets(), reason="a processor without AVX2")
