@@ -6,6 +6,8 @@ with equal weights. A transposed convolution is a plain one on an image whose el
 apart.
 """
 
+import math
+
 import keras.backend as K
 import numpy as np
 from plaidml.tile import Operation, Shape, Value
@@ -26,10 +28,7 @@ def places_and_padding(dim: int, size: int, stride: int, rate: int, padding: str
 
 class DepthwiseConvolution(Operation):
     """A convolution of x (n, *spatial, c) by weights (*window, c, m) that keeps its channels apart:
-    (n, *places, c * m).
-
-    The places of a window have the last indices of the alphabet, and so run innermost, behind the channel's:
-    few and known, they are unrolled, and the sums of many channels grow in one vector."""
+    (n, *places, c * m)."""
 
     def __init__(self, x, weights, strides, padding, dilation):
         *window, channels, multiplier = weights.shape.dims
@@ -47,14 +46,23 @@ class DepthwiseConvolution(Operation):
                        f" P[n, {put}, z : N, {listed(*map(str, padded))}, C] = =(X[n, {listed(*i)}, z]);"
                        f" O[n, {{i}}, {{z}} : N, {listed(*map(str, places))}, C * M] ="
                        "   +(P[n, {read}, z] * K[{a}, z, {m}]){bound}; }}",
-                       strides, dilation, (0,) * len(window), multiplier),
+                       window, strides, dilation, (0,) * len(window), multiplier),
             [("X", x), ("K", weights)],
             [("O", Shape(x.shape.dtype, (x.shape.dims[0], *places, channels * multiplier)))])
 
 
-def _depthwise(code, strides, dilation, before, multiplier):
+UNROLLED = 25  # places
+
+
+def window_indices(window) -> list[str]:
+    """Names for the places of a window. Few of them are last in the alphabet, and so run innermost, behind the
+    channel's z: LLVM unrolls them, and the sums of several channels grow in one vector."""
+    return indices("za" if math.prod(window) <= UNROLLED else "a", len(window))
+
+
+def _depthwise(code, window, strides, dilation, before, multiplier):
     """Tile code with the names of the indices and sizes of a depthwise convolution put in."""
-    i, a = indices("i", len(strides)), indices("za", len(strides))
+    i, a = indices("i", len(strides)), window_indices(window)
     read = listed(*(f"{stride}*{axis} + {rate}*{place} - {start}" for stride, axis, rate, place, start
                     in zip(strides, i, dilation, a, before)))
     names = {"m": "0", "z": "z", "bound": ""} if multiplier == 1 else {
@@ -67,7 +75,7 @@ def depthwise_input_gradient(x: Value, weights: Value, dy: Value, strides, dilat
     """The gradient of DepthwiseConvolution with respect to x: a convolution of stride 1 by the weights
     turned round, of dy with its elements a stride apart and zeros between and around them."""
     rank, window = len(strides), weights.shape.dims[:-2]
-    i, a = indices("i", rank), indices("za", rank)
+    i, a = indices("i", rank), window_indices(window)
     reach = [(size - 1) * rate for size, rate in zip(window, dilation)]
     put = listed(*(f"{stride}*{axis} + {far - start}"
                    for stride, axis, far, start in zip(strides, i, reach, before)))
@@ -78,7 +86,7 @@ def depthwise_input_gradient(x: Value, weights: Value, dy: Value, strides, dilat
         "function (X[N, {x}, C], K[{k}, C, M], G[N, {I}, D]) -> (O) {{"
         f" P[n, {put}, z : N, {spread}, D] = =(G[n, {listed(*i)}, z]), {bounds} no_defract;"
         f" O[n, {{i}}, z : N, {{x}}, C] = +(P[n, {{read}}, {{z}}] * K[{turned}, z, {{m}}]){{bound}}; }}}}",
-        (1,) * rank, dilation, (0,) * rank, weights.shape.dims[-1]),
+        window, (1,) * rank, dilation, (0,) * rank, weights.shape.dims[-1]),
         {"X": x, "K": weights, "G": dy}, x.shape.dims)
 
 
@@ -89,7 +97,7 @@ def depthwise_kernel_gradient(x: Value, weights: Value, dy: Value, strides, dila
         " P[n, i0, {a}, {m}, z : N, I0, {k}, M, C] = +(X[n, {read}, z] * G[n, {i}, {z}]){bound};"
         " Q[n, {a}, p, z : N, {k}, M, C] = +(P[n, i, {a}, p, z]);"
         " O[{a}, z, q : {k}, C, M] = +(Q[n, {a}, q, z]); }}",
-        strides, dilation, before, weights.shape.dims[-1]),
+        weights.shape.dims[:-2], strides, dilation, before, weights.shape.dims[-1]),
         {"X": x, "K": weights, "G": dy}, weights.shape.dims)
 
 
