@@ -4,8 +4,9 @@ By default glibc returns large blocks to the kernel with each free, and PlaidML 
 each step anew: 144,000 page faults a training step. If it keeps them, a step takes 70 % of the time.
 
 A compiled program asks for the buffers of its tiles thousands of times a step, from all cores at once, and
-all wait for one lock: a tenth of a prediction. Here each thread keeps some of what it has freed. And it
-sets a whole tensor to zero on one core; here on all of them.
+all wait for one lock, and with it until what was computed before is in memory: up to a quarter of a
+prediction. Here each thread keeps some of what it has freed, by itself. And a program sets a whole tensor to
+zero on one core; here on all of them.
 """
 
 import ctypes
