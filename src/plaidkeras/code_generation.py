@@ -13,12 +13,14 @@ exactness; the numbers are the same.
 Nor can it know that the tensors of a kernel lie apart, and has their addresses compared before each
 inner loop, which often has a few turns only. Told that they do, a step of a network of separable
 convolutions takes a fifth less time. Only an update's new value lies where the old one is: there each
-element is read before it is written, and nothing else is (see updates.py).
+element is read before it is written, and nothing else is (see updates.py). Tensors of several kernels may
+share memory, but meet in the function that calls them all only, which reads and writes none of them, for
+PlaidML has LLVM inline nothing.
 
-Each loop is a function of its own, for all LLVM knows called from elsewhere too, and is given where to
-begin: so it does not know how many turns a loop has. PlaidML always has them begin at 0. Where the functions
-are the program's own, LLVM finds that out, unrolls short loops, and keeps what they add up in registers:
-that step takes another fifth less.
+Each loop over a block is a function, for all LLVM knows called from elsewhere too, and is given where its
+indices begin: so it does not know how many turns a loop has. As functions of the program alone it sees what
+they are given, nearly always 0, unrolls short loops, and keeps what they add up in registers: that step
+takes another fifth less.
 """
 
 import functools
@@ -42,8 +44,8 @@ ITS_RETURN = 0x17620f9, bytes.fromhex("b820000000c3")  # mov eax, 32; ret
 # In Argument::hasNoAliasAttr, for a pointer: mov esi, NoAlias; jmp to Argument::hasAttribute
 IS_APART = 0x198c090, bytes.fromhex("be15000000" "e956ffffff")
 RETURN_TRUE = bytes.fromhex("b001" "c3")  # mov al, 1; ret
-# In Compiler::CompileBlock, CompileThreadedBlock and CompileXSMMBlock, where each has its llvm::Function made,
-# with two other arguments between these: xor edx, edx, that is ExternalLinkage; mov ecx, -1
+# In Compiler::CompileBlock, CompileThreadedBlock and CompileXSMMBlock, where each has its llvm::Function made:
+# xor edx, edx, that is ExternalLinkage; other arguments; mov ecx, -1
 FUNCTIONS = (0x730176, "4d89e8"), (0x72ee0e, "4889de4d89f0"), (0x7270f8, "4989c0")
 EXTERNAL = {at: bytes.fromhex(f"31d2{others}b9ffffffff") for at, others in FUNCTIONS}
 # InternalLinkage, in as many bytes: push 7; pop rdx; push -1; pop rcx; nop

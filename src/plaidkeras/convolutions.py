@@ -55,8 +55,8 @@ UNROLLED = 25  # places
 
 
 def window_indices(window) -> list[str]:
-    """Names for the places of a window. Few of them are last in the alphabet, and so run innermost, behind the
-    channel's z: LLVM unrolls them, and the sums of several channels grow in one vector."""
+    """Names for the places of a window. Where there are few they are last in the alphabet, behind the channel's
+    z, and run innermost: LLVM unrolls them, and adds up several channels at a time in a register."""
     return indices("za" if math.prod(window) <= UNROLLED else "a", len(window))
 
 

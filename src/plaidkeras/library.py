@@ -63,7 +63,7 @@ class Library:
 def block(size: int, more: int = 0) -> int:
     """The address of a block of zeros that stays, with more than the right to read and write it if asked for."""
     memory = mmap.mmap(-1, size, prot=mmap.PROT_READ | mmap.PROT_WRITE | more)
-    _kept.append(memory)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))  # for good: a thread may run there when Python ends
     return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 

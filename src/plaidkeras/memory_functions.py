@@ -1,12 +1,12 @@
-"""The functions of memory that PlaidML and its compiled programs call: aligned_alloc, free and memset.
+"""The functions of memory that compiled programs call: aligned_alloc, free and memset.
 
 By default glibc returns large blocks to the kernel with each free, and PlaidML allocates the buffers of
 each step anew: 144,000 page faults a training step. If it keeps them, a step takes 70 % of the time.
 
-A compiled program asks for the buffers of its tiles thousands of times a step, from all cores at once, and
-all wait for one lock, and with it until what was computed before is in memory: up to a quarter of a
-prediction. Here each thread keeps some of what it has freed, by itself. And a program sets a whole tensor to
-zero on one core; here on all of them.
+A program asks for the buffers of its tiles thousands of times a step, from all cores at once. All wait for
+the lock of the one arena that glibc is left with, and with it until their own results are in the cache: up
+to a quarter of a prediction. Here each thread keeps some of what it has freed, by itself. And a program
+sets a whole tensor to zero on one core; here on all of them.
 """
 
 import ctypes
@@ -21,8 +21,9 @@ M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # <malloc.h>
 # Functions of the library of 0.7.0 for Linux, each with its first instructions.
 SEARCH = 0x1a5c900, bytes.fromhex("554889e54157415641554154")  # DynamicLibrary::SearchForAddressOfSymbol
 PARALLEL_FOR = 0x7335a0, bytes.fromhex("554889e54157415641554154")  # rt::ParallelFor(tensors, indexes, range, part)
-THREADS = 1024
-KEPT = THREADS * 16 * 4 * 8  # bytes: of each thread, for each of 15 sizes, the addresses of four blocks
+# Each thread has a place of 16 rows, one for each of 15 sizes, each of the addresses of four blocks: it keeps
+# 8 MB at most. The last row is for the address that says whose place it is.
+PLACES, PLACE = 1024, 16 * 4 * 8
 
 
 def keep_freed_memory() -> None:
@@ -38,32 +39,30 @@ def keep_freed_memory() -> None:
 
 @functools.lru_cache(maxsize=None)
 def serve_programs() -> bool:
-    """Have programs that are compiled from here on call the functions below; returns whether they do.
+    """Have programs call the functions below; returns whether they do.
 
+    Call it before the first program is loaded: an address that was found once is never looked for again.
     Patches on Linux only, and only the library that it knows.
     """
     return library.change(lambda memory: memory.has(*SEARCH) and memory.has(*PARALLEL_FOR), _write)
 
 
 def _write(memory: Library) -> None:
-    ours = _functions(ctypes.CDLL(None), memory.start + PARALLEL_FOR[0])
-
-    def answer(arguments) -> bool:  # name
-        name = ctypes.string_at(arguments[0])
-        if name in ours:
-            arguments[0] = ours[name]
-        return name in ours
-
-    memory.look_before(*SEARCH, answer)
-
-
-def _functions(libc: ctypes.CDLL, parallel_for: int) -> dict[bytes, int]:
-    """The addresses of ours, by name."""
+    libc = ctypes.CDLL(None)
     aligned_alloc, free, memset = (ctypes.cast(function, ctypes.c_void_p).value for function in (
         libc.aligned_alloc, libc.free, libc.memset))
-    kept, part = block(KEPT), _code(_zero_part(memset))
-    return {b"aligned_alloc": _code(_allocate(aligned_alloc, kept)), b"free": _code(_free(free, kept)),
-            b"memset": _code(_set(memset, parallel_for, part))}
+    kept, part = block(PLACES * PLACE), _code(_zero_part(memset))
+    memory.run_before(*SEARCH, _answer(b"aligned_alloc", _code(_allocate(aligned_alloc, kept)))
+                      + _answer(b"free", _code(_free(free, kept)))
+                      + _answer(b"memset", _code(_set(memset, memory.start + PARALLEL_FOR[0], part))))
+
+
+def _answer(name: bytes, function: int) -> bytes:
+    """Returns the function if [rdi] is its name; else goes on behind its own end."""
+    code = bytes.fromhex("48b8" + _word(function) + "c3")  # mov rax, function; ret
+    for place, letter in reversed([*enumerate(name + b"\0")]):
+        code = bytes([0x80, 0x7f, place, letter, 0x75, len(code)]) + code  # cmp byte [rdi + place], letter; jne
+    return code
 
 
 def _code(code: bytes) -> int:
@@ -72,17 +71,17 @@ def _code(code: bytes) -> int:
     return place
 
 
-# r10: what this thread keeps, in a table by the address that each thread has for itself at fs:0. Whoever comes
-# first owns a place there, and says so in its last row; no other thread looks at the rest. A locked instruction
-# would wait until all that was computed is in memory.
+# r10: this thread's place, by the address that each thread has for itself at fs:0. Who comes first owns it, and
+# no other thread looks at its rows: a locked instruction would wait for what was computed before.
 ITS_PLACE = ("644c8b1c2500000000"       # mov r11, fs:0
              "4489d8" "c1e80c"          # mov eax, r11d; shr eax, 12
-             "69c0b179371e" "c1e816"    # imul eax, eax, an odd number; shr eax, 22: one of THREADS
+             "69c0b179371e" "c1e816"    # imul eax, eax, an odd number; shr eax, 22: one of PLACES
              "c1e009" "4901c2"          # shl eax, 9; add r10, rax
              "4d3b9ae0010000")          # cmp r11, [r10 + 480]: is it ours?
-# r10: where it keeps blocks of 2 << ecx bytes, 64 to 1 MB
-OF_THAT_SIZE = ("4d8d940260ffffff"      # lea r10, [r10 + rax - 160]
-                "ba04000000")           # mov edx, 4
+# r10: its row for blocks of 2 << ecx bytes, 64 to 1 MB
+ITS_ROW = ("89c8" "c1e005"              # mov eax, ecx; shl eax, 5
+           "4d8d940260ffffff"           # lea r10, [r10 + rax - 160]
+           "ba04000000")                # mov edx, 4
 
 
 def _allocate(aligned_alloc: int, kept: int) -> bytes:
@@ -92,8 +91,7 @@ def _allocate(aligned_alloc: int, kept: int) -> bytes:
         "488d4eff"                # lea rcx, [rsi - 1]
         "4889c8" "48c1e814" "756a"  # mov rax, rcx; shr rax, 20; jne LARGE
         "83c93f" "0fbdc9"         # or ecx, 63; bsr ecx, ecx
-        "49ba" + _word(kept) + ITS_PLACE + "7522"  # mov r10, kept; jne FRESH
-        "89c8" "c1e005" + OF_THAT_SIZE +  # mov eax, ecx; shl eax, 5
+        "49ba" + _word(kept) + ITS_PLACE + "7522" + ITS_ROW +  # mov r10, kept; jne FRESH
         # NEXT:
         "498b02" "4885c0" "7511"  # mov rax, [r10]; test rax, rax; jne TAKE
         "4983c208" "ffca" "75f0"  # add r10, 8; dec edx; jne NEXT
@@ -113,14 +111,16 @@ def _allocate(aligned_alloc: int, kept: int) -> bytes:
 
 
 def _free(free: int, kept: int) -> bytes:
-    """free(rdi block): keeps it, or where four of its size are kept already gives it back."""
+    """free(rdi block): keeps it. Gives it back if it is larger than what is kept, if four of its size are kept
+    already, or if the thread has no place."""
     return bytes.fromhex(
-        "4885ff" "7478"           # test rdi, rdi; je END
-        "8b4fc0" "85c9" "745e"    # mov ecx, [rdi - 64]; test ecx, ecx; je GIVE_BACK
-        "49ba" + _word(kept) + ITS_PLACE + "740d"  # mov r10, kept; je OURS
-        "31c0" "f04d0fb19ae0010000" "7520"  # xor eax, eax; lock cmpxchg [r10 + 480], r11; jne GIVE_BACK
+        "4885ff" "7501" "c3"      # test rdi, rdi; jne, over the next; ret
+        "8b4fc0" "85c9" "7468"    # mov ecx, [rdi - 64]; test ecx, ecx; je GIVE_BACK
+        "49ba" + _word(kept) + ITS_PLACE + "7417"  # mov r10, kept; je OURS
+        "498b82e0010000" "4885c0" "752b"  # mov rax, [r10 + 480]; test rax, rax; jne GIVE_BACK
+        "f04d0fb19ae0010000" "7520"  # lock cmpxchg [r10 + 480], r11; jne GIVE_BACK
         # OURS:
-        "89c8" "c1e005" + OF_THAT_SIZE +  # mov eax, ecx; shl eax, 5
+        + ITS_ROW +
         # NEXT:
         "49833a00" "7418"         # cmp qword [r10], 0; je KEEP
         "4983c208" "ffca" "75f2"  # add r10, 8; dec edx; jne NEXT
@@ -128,9 +128,7 @@ def _free(free: int, kept: int) -> bytes:
         "4883ef40"                # sub rdi, 64
         "48b8" + _word(free) + "ffe0"  # mov rax, free; jmp rax
         # KEEP:
-        "49893a"                  # mov [r10], rdi
-        # END:
-        "c3")                     # ret
+        "49893a" "c3")            # mov [r10], rdi; ret
 
 
 def _set(memset: int, parallel_for: int, part: int) -> bytes:

@@ -88,6 +88,10 @@ CONVOLUTIONS = {
     "depthwise, strided, same": (
         lambda: kl.DepthwiseConv2D(3, strides=2, padding="same", depth_multiplier=2),
         depthwise((2, 2), padding="same"), (1, 5, 6, 3)),
+    "depthwise, of 25 places": (lambda: kl.DepthwiseConv2D(5, padding="same", depth_multiplier=2),
+                                depthwise(padding="same"), (1, 6, 7, 3)),
+    "depthwise, of 36 places": (lambda: kl.DepthwiseConv2D(6, strides=2, padding="same", depth_multiplier=2),
+                                depthwise((2, 2), padding="same"), (1, 8, 7, 3)),
     "depthwise, channels first": (
         lambda: kl.DepthwiseConv2D(3, data_format="channels_first"),
         lambda x, w, b: depthwise_convolved(x, w, None) + b[:, None, None], (3, 2, 5, 6)),
