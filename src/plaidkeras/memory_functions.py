@@ -85,24 +85,25 @@ ITS_ROW = ("89c8" "c1e005"              # mov eax, ecx; shl eax, 5
 
 
 def _allocate(aligned_alloc: int, kept: int) -> bytes:
-    """aligned_alloc(edi alignment, rsi size), aligned to 64 bytes. In the 64 before it a block has its ecx, or
-    0 where it is larger than those that are kept."""
+    """aligned_alloc(edi 16, rsi size). In the 64 bytes before it a block has its ecx, or 0 where it is larger than
+    those that are kept. These are aligned to 64 bytes; of larger ones that would leave holes too small for the next."""
     return bytes.fromhex(
         "488d4eff"                # lea rcx, [rsi - 1]
-        "4889c8" "48c1e814" "756a"  # mov rax, rcx; shr rax, 20; jne LARGE
+        "4889c8" "48c1e814" "756f"  # mov rax, rcx; shr rax, 20; jne LARGE
         "83c93f" "0fbdc9"         # or ecx, 63; bsr ecx, ecx
         "49ba" + _word(kept) + ITS_PLACE + "7522" + ITS_ROW +  # mov r10, kept; jne FRESH
         # NEXT:
-        "498b02" "4885c0" "7511"  # mov rax, [r10]; test rax, rax; jne TAKE
+        "498b02" "4885c0" "7516"  # mov rax, [r10]; test rax, rax; jne TAKE
         "4983c208" "ffca" "75f0"  # add r10, 8; dec edx; jne NEXT
         # FRESH:
-        "be02000000" "d3e6" "eb0a"  # mov esi, 2; shl esi, cl; jmp NEW
+        "be02000000" "d3e6"       # mov esi, 2; shl esi, cl
+        "bf40000000" "eb0a"       # mov edi, 64; jmp NEW
         # TAKE:
         "49c70200000000" "c3"     # mov qword [r10], 0; ret
         # LARGE:
         "31c9"                    # xor ecx, ecx
         # NEW:
-        "51" "4883c640" "bf40000000"  # push rcx; add rsi, 64; mov edi, 64
+        "51" "4883c640"           # push rcx; add rsi, 64
         "48b8" + _word(aligned_alloc) + "ffd0" "59"  # mov rax, aligned_alloc; call rax; pop rcx
         "4885c0" "7406"           # test rax, rax; je END
         "8908" "4883c040"         # mov [rax], ecx; add rax, 64

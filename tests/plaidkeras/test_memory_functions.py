@@ -84,7 +84,7 @@ def test_programs_find_these_functions_and_no_others(found):
 @pytest.mark.parametrize("size", [1, 64, 65, 4096, 100_000, 2 ** 20, 2 ** 20 + 1, 5_000_000])
 def test_blocks_are_apart_aligned_and_as_large_as_asked_for(allocate, free, size):
     blocks = [allocate(16, size) for _ in range(6)]
-    assert all(block % 64 == 0 for block in blocks)
+    assert all(block % (64 if size <= 2 ** 20 else 16) == 0 for block in blocks)
     for number, block in enumerate(blocks):
         ctypes.memset(block, number, size)
     assert [ctypes.string_at(block, size) for block in blocks] == [bytes([number]) * size for number in range(6)]
@@ -132,6 +132,17 @@ def test_of_one_size_four_blocks_are_kept_by_whose_place_it_is():
     before = bytes(table)
     free(blocks[5])
     assert allocate(16, 4096) not in blocks[1:4] and bytes(table) == before
+
+
+def test_large_blocks_fill_the_holes_that_others_left(allocate, free):
+    blocks = [allocate(16, 3_000_000) for _ in range(5)]
+    holes = {blocks[1], blocks[3]}
+    for block in holes:
+        free(block)
+    again = [allocate(16, 3_000_000) for _ in holes]
+    for block in {*blocks, *again}:
+        free(block)
+    assert set(again) == holes
 
 
 def test_where_there_is_no_memory_there_is_no_block(allocate):
