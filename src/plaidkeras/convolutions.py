@@ -135,6 +135,65 @@ def gathered(x: Value, strides, offsets, dims) -> Value:
         }}""", {"I": x}, dims)
 
 
+class SpaceToDepth(Operation):
+    """x (n, *spatial, c) as (n, *places, phases * c): at a place the elements of x from stride * place - offset on,
+    `phases` along each axis, one after the other; zeros where x has none."""
+
+    def __init__(self, x, strides, offsets, places, phases):
+        self.geometry = strides, offsets, places, phases
+        near, far, bounds = _of_phases(strides, offsets, phases, "C")
+        super().__init__(
+            f"function (I[N, {listed(*indices('X', len(phases)))}, C]) -> (O) {{"
+            f" O[n, {near} : N, {listed(*map(str, places))}, {math.prod(phases)} * C] = =(I[n, {far}]), {bounds}; }}",
+            [("I", x)], [("O", Shape(x.shape.dtype, (
+                x.shape.dims[0], *places, math.prod(phases) * x.shape.dims[-1])))])
+
+
+class DepthToSpace(Operation):
+    """The x (n, *spatial, c) of which SpaceToDepth made this; no more phases than the stride."""
+
+    def __init__(self, x, strides, offsets, spatial, phases):
+        self.geometry = strides, offsets, phases
+        places, channels = x.shape.dims[1:-1], x.shape.dims[-1] // math.prod(phases)
+        near, far, bounds = _of_phases(strides, offsets, phases, channels)
+        limits = listed(*(f"{t} < {count}" for t, count in zip(indices("t", len(phases)), places)))
+        super().__init__(
+            f"function (I[N, {listed(*indices('T', len(phases)))}, D]) -> (O) {{"
+            f" O[n, {far} : N, {listed(*map(str, spatial))}, {channels}] ="
+            f" =(I[n, {near}]), z < {channels}, {limits}, {bounds}; }}",
+            [("I", x)], [("O", Shape(x.shape.dtype, (x.shape.dims[0], *spatial, channels)))])
+
+
+def _of_phases(strides, offsets, phases, channels) -> tuple[str, str, str]:
+    """Tile code: where an element is among the places and phases, where in space, and the bounds of the phases."""
+    t, p = indices("t", len(phases)), indices("p", len(phases))
+    phase = ""
+    for axis, count in zip(p, phases):
+        phase = f"({phase}) * {count} + {axis}" if phase else axis
+    space = (f"{stride}*{place} + {axis} - {offset}" for stride, place, axis, offset in zip(strides, t, p, offsets))
+    return (listed(*t, f"({phase}) * {channels} + z"), listed(*space, "z"),
+            listed(*(f"{axis} < {count}" for axis, count in zip(p, phases))) + " no_defract")
+
+
+def strided_input_gradient(dy: Value, weights: Value, dims, strides, padding) -> Value:
+    """kernels.conv_input_gradient, of any strides and no dilation.
+
+    Elements of the input as far apart as the stride met the same weights: their gradient is that of a
+    convolution of stride 1 by these alone. All such convolutions are one, with the elements between two as
+    channels.
+    """
+    *window, c, d = weights.shape.dims
+    phases = [min(pair) for pair in zip(window, strides)]
+    taps = [-(-size // stride) for size, stride in zip(window, strides)]
+    places = [(dim - 1 + before) // stride + 1 for dim, before, stride in zip(dims[1:-1], padding, strides)]
+    zeros = (0,) * len(strides)
+    apart = SpaceToDepth.function(K.reshape(weights, (1, *window, c * d)), strides, zeros, taps, phases)
+    together = kernels.conv_input_gradient(
+        dy, K.reshape(apart, (*taps, math.prod(phases) * c, d)),
+        (dims[0], *places, math.prod(phases) * c), (1,) * len(strides), zeros)
+    return DepthToSpace.function(together, strides, padding, dims[1:-1], phases)
+
+
 class Turned(Operation):
     """Weights (*window, d, c) turned round in space, their channels exchanged: its own inverse."""
 

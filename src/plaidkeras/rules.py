@@ -366,7 +366,9 @@ def convolution_input(op, g):
 
 
 def _convolution_input(x, weights, g, strides, dilation, padding):
-    if set(strides) != {1}:  # to a gradient of stride 1, with zeros where no window was
+    if set(strides) != {1} and set(dilation) == {1}:
+        return convolutions.strided_input_gradient(g, weights, x.shape.dims, strides, padding)
+    if set(strides) != {1}:  # to a gradient of stride 1, with zeros where no place was
         spatial = [(dim - 1) * stride + 1 for dim, stride in zip(g.shape.dims[1:-1], strides)]
         g = convolutions.Spread.function(g, strides, (0,) * len(strides), spatial)
     return kernels.conv_input_gradient(g, weights, x.shape.dims, dilation, padding)
@@ -428,6 +430,10 @@ RULES["DepthwiseConvolution", "K"] = lambda op, g: convolutions.depthwise_kernel
 RULES["Turned", "K"] = lambda op, g: convolutions.Turned.function(g)
 RULES["Spread", "I"] = lambda op, g: convolutions.gathered(
     g, op.strides, op.offsets, op.operands["I"].shape.dims)
+RULES["SpaceToDepth", "I"] = lambda op, g: convolutions.DepthToSpace.function(
+    g, *op.geometry[:2], op.operands["I"].shape.dims[1:-1], op.geometry[3])
+RULES["DepthToSpace", "I"] = lambda op, g: convolutions.SpaceToDepth.function(
+    g, *op.geometry[:2], op.operands["I"].shape.dims[1:-1], op.geometry[2])
 
 
 RULES["LocalConvolution", "I"] = lambda op, g: convolutions.local_input_gradient(

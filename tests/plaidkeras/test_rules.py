@@ -8,9 +8,10 @@ import keras.backend as K
 import numpy as np
 import pytest
 
+from plaidkeras.backend import DotInParts, stock
+from plaidkeras.convolutions import DepthToSpace, SpaceToDepth
 from plaidkeras.gradient_check import WrongGradient, check_gradients
 from plaidkeras.graph import copied
-from plaidkeras.backend import DotInParts, stock
 from plaidkeras.rules import NOT_DIFFERENTIABLE, RULES, ZERO
 
 random = np.random.RandomState(7)
@@ -105,6 +106,8 @@ CASES = {
     "Spread I, Turned K": (
         lambda x, k: K.conv2d_transpose(x, k, (2, 8, 6, 3), strides=(2, 2), padding="same"),
         [normal(2, 4, 3, 2), normal(3, 3, 3, 2)]),
+    "SpaceToDepth I": (lambda x: K.exp(SpaceToDepth.function(x, (3, 2), (1, 0), (2, 3), (2, 2))), [normal(2, 6, 5, 2)]),
+    "DepthToSpace I": (lambda x: K.exp(DepthToSpace.function(x, (3, 2), (1, 0), (6, 5), (2, 2))), [normal(2, 2, 3, 8)]),
     "CumulativeSum I": (lambda x: K.exp(K.cumsum(x, 1)), [normal(2, 4)]),
     "Gather V": (lambda x: K.exp(K.gather(x, K.variable([0, 2, 2], dtype="int32"))), [normal(4, 3)]),
     "Repeat I": (lambda x: K.exp(K.repeat(x, 3)), [normal(2, 3)]),
