@@ -18,12 +18,14 @@ from keras.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Ma
 
 from plaidkeras.function import Function
 
-CHECKED = """
+INSTALL = """
 import sys
 import plaidkeras
 from plaidkeras import memory_functions
 memory_functions.serve_programs = lambda: False  # blocks that are kept are larger, and never freed
 plaidkeras.install("llvm_cpu.0")
+"""
+CHECKED = INSTALL + """
 from plaidkeras import selftest
 for rows in map(int, sys.argv[1:]):
     for what, error in selftest.errors(rows).items():
@@ -80,9 +82,7 @@ def test_primes_corrupt_memory_if_plaidml_is_left_as_it_is(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [37, 41, 47])
 def test_layers_and_images_of_a_prime_size_corrupt_no_memory(size):
-    result = run(f"""
-import plaidkeras
-plaidkeras.install("llvm_cpu.0")
+    result = run(f"""{INSTALL}
 import keras, numpy as np
 from keras.layers import *
 model = keras.Sequential([
