@@ -55,9 +55,7 @@ class Library:
 
     def run_before(self, at: int, beginning: bytes, code: bytes) -> None:
         """Have machine code run whenever the function at a place begins, which then goes on; `beginning` as above."""
-        place = block(mmap.PAGESIZE, mmap.PROT_EXEC)
-        ctypes.memmove(place, code := code + beginning + _to("jmp", self.start + at + len(beginning)), len(code))
-        self.write(at, _to("jmp", place))
+        self.write(at, _to("jmp", machine_code(code + beginning + _to("jmp", self.start + at + len(beginning)))))
 
 
 def block(size: int, more: int = 0) -> int:
@@ -65,6 +63,13 @@ def block(size: int, more: int = 0) -> int:
     memory = mmap.mmap(-1, size, prot=mmap.PROT_READ | mmap.PROT_WRITE | more)
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))  # for good: a thread may run there when Python ends
     return ctypes.addressof(ctypes.c_char.from_buffer(memory))
+
+
+def machine_code(code: bytes) -> int:
+    """The address of machine code that stays."""
+    place = block(len(code), mmap.PROT_EXEC)
+    ctypes.memmove(place, code, len(code))
+    return place
 
 
 def _to(instruction: str, address: int) -> bytes:

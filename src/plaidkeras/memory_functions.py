@@ -11,11 +11,10 @@ sets a whole tensor to zero on one core; here on all of them.
 
 import ctypes
 import functools
-import mmap
 import sys
 
 from plaidkeras import library
-from plaidkeras.library import Library, block
+from plaidkeras.library import Library, block, machine_code
 
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # <malloc.h>
 # Functions of the library of 0.7.0 for Linux, each with its first instructions.
@@ -51,10 +50,10 @@ def _write(memory: Library) -> None:
     libc = ctypes.CDLL(None)
     aligned_alloc, free, memset = (ctypes.cast(function, ctypes.c_void_p).value for function in (
         libc.aligned_alloc, libc.free, libc.memset))
-    kept, part = block(PLACES * PLACE), _code(_zero_part(memset))
-    memory.run_before(*SEARCH, _answer(b"aligned_alloc", _code(_allocate(aligned_alloc, kept)))
-                      + _answer(b"free", _code(_free(free, kept)))
-                      + _answer(b"memset", _code(_set(memset, memory.start + PARALLEL_FOR[0], part))))
+    kept, part = block(PLACES * PLACE), machine_code(_zero_part(memset))
+    memory.run_before(*SEARCH, _answer(b"aligned_alloc", machine_code(_allocate(aligned_alloc, kept)))
+                      + _answer(b"free", machine_code(_free(free, kept)))
+                      + _answer(b"memset", machine_code(_set(memset, memory.start + PARALLEL_FOR[0], part))))
 
 
 def _answer(name: bytes, function: int) -> bytes:
@@ -63,12 +62,6 @@ def _answer(name: bytes, function: int) -> bytes:
     for place, letter in reversed([*enumerate(name + b"\0")]):
         code = bytes([0x80, 0x7f, place, letter, 0x75, len(code)]) + code  # cmp byte [rdi + place], letter; jne
     return code
-
-
-def _code(code: bytes) -> int:
-    place = block(len(code), mmap.PROT_EXEC)
-    ctypes.memmove(place, code, len(code))
-    return place
 
 
 # r10: this thread's place, by the address that each thread has for itself at fs:0. Who comes first owns it, and

@@ -366,9 +366,10 @@ def convolution_input(op, g):
 
 
 def _convolution_input(x, weights, g, strides, dilation, padding):
-    if set(strides) != {1} and set(dilation) == {1}:
-        return convolutions.strided_input_gradient(g, weights, x.shape.dims, strides, padding)
-    if set(strides) != {1}:  # to a gradient of stride 1, with zeros where no place was
+    if set(strides) != {1}:
+        if set(dilation) == {1}:
+            return convolutions.strided_input_gradient(g, weights, x.shape.dims, strides, padding)
+        # To a gradient of stride 1, with zeros where no place was.
         spatial = [(dim - 1) * stride + 1 for dim, stride in zip(g.shape.dims[1:-1], strides)]
         g = convolutions.Spread.function(g, strides, (0,) * len(strides), spatial)
     return kernels.conv_input_gradient(g, weights, x.shape.dims, dilation, padding)

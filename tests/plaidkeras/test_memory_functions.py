@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from plaidkeras import memory_functions
-from plaidkeras.library import block, change
+from plaidkeras.library import block, change, machine_code
 
 Address, Size = ctypes.c_void_p, ctypes.c_size_t
 PROGRAM = """
@@ -115,9 +115,8 @@ def test_of_one_size_four_blocks_are_kept_by_whose_place_it_is():
     libc, kept = ctypes.CDLL(None), block(memory_functions.PLACES * memory_functions.PLACE)
     table = (ctypes.c_uint64 * (memory_functions.PLACES * memory_functions.PLACE // 8)).from_address(kept)
     theirs = [ctypes.cast(function, Address).value for function in (libc.aligned_alloc, libc.free)]
-    allocate = ctypes.CFUNCTYPE(Address, Size, Size)(
-        memory_functions._code(memory_functions._allocate(theirs[0], kept)))
-    free = ctypes.CFUNCTYPE(None, Address)(memory_functions._code(memory_functions._free(theirs[1], kept)))
+    allocate = ctypes.CFUNCTYPE(Address, Size, Size)(machine_code(memory_functions._allocate(theirs[0], kept)))
+    free = ctypes.CFUNCTYPE(None, Address)(machine_code(memory_functions._free(theirs[1], kept)))
 
     blocks = [allocate(16, 4096) for _ in range(6)]
     for one in blocks[:5]:
