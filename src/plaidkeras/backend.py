@@ -382,7 +382,7 @@ def _with_room_for(window, x):
     """Images x with zeros around them, so that the window has a place at each pixel, as "same" asks."""
     spatial, ones = x.shape.dims[1:-1], (1,) * len(window)
     _, before = zip(*map(convolutions.places_and_padding, spatial, window, ones, ones, ["same"] * len(window)))
-    return convolutions.Spread.function(x, ones, before, [dim + size - 1 for dim, size in zip(spatial, window)])
+    return convolutions.with_zeros_around(x, before, [dim + size - 1 for dim, size in zip(spatial, window)])
 
 
 def _conv_of_normalized(normalization, kernel, *arguments):

@@ -2,8 +2,7 @@
 
 A plain convolution and its gradients meet the matrix kernels of PlaidML's CPU (kernels.py). One that
 keeps its channels apart needs so few products that it is done element by element; a mean pool is one
-with equal weights. A transposed convolution is a plain one on an image whose elements lie a stride
-apart.
+with equal weights. A transposed convolution is the gradient of a plain one.
 """
 
 import math
@@ -101,40 +100,6 @@ def depthwise_kernel_gradient(x: Value, weights: Value, dy: Value, strides, dila
         {"X": x, "K": weights, "G": dy}, weights.shape.dims)
 
 
-class Spread(Operation):
-    """x (n, *spatial, c) with its elements `strides` apart and zeros between and around them.
-
-    The first lies at `offsets`; `spatial` is the size of what is made.
-    """
-
-    def __init__(self, x, strides, offsets, spatial):
-        self.strides, self.offsets = tuple(strides), tuple(offsets)
-        axes = indices("i", len(self.strides))
-        at = _apart(axes, self.strides, self.offsets)
-        bounds = [f"{i} < {dim}" for i, dim in zip(axes, x.shape.dims[1:-1])]
-        super().__init__(
-            f"""function (I[N, {listed(*axes).upper()}, C]) -> (O) {{
-                    O[n, {listed(*at)}, c : N, {listed(*map(str, spatial))}, C] =
-                        =(I[n, {listed(*axes)}, c]), {listed(*bounds)} no_defract;
-                }}""", [("I", x)],
-            [("O", Shape(x.shape.dtype, (x.shape.dims[0], *spatial, x.shape.dims[-1])))])
-
-
-def _apart(axes, strides, offsets):
-    return [f"{stride}*{i} + {offset}" for i, stride, offset in zip(axes, strides, offsets)]
-
-
-def gathered(x: Value, strides, offsets, dims) -> Value:
-    """What Spread of an image with these dims put where it put them."""
-    axes = indices("i", len(strides))
-    at = _apart(axes, strides, offsets)
-    ranges = listed(*map(str, dims[1:-1]))
-    return kernel(
-        "Gathered", f"""function (I[N, {listed(*indices('h', len(axes))).upper()}, C]) -> (O) {{
-            O[n, {listed(*axes)}, c : N, {ranges}, C] = =(I[n, {listed(*at)}, c]);
-        }}""", {"I": x}, dims)
-
-
 class SpaceToDepth(Operation):
     """x (n, *spatial, c) as (n, *places, phases * c): at a place the elements of x from stride * place - offset on,
     `phases` along each axis, one after the other; zeros where x has none."""
@@ -144,13 +109,14 @@ class SpaceToDepth(Operation):
         near, far, bounds = _of_phases(strides, offsets, phases, "C")
         super().__init__(
             f"function (I[N, {listed(*indices('X', len(phases)))}, C]) -> (O) {{"
-            f" O[n, {near} : N, {listed(*map(str, places))}, {math.prod(phases)} * C] = =(I[n, {far}]), {bounds}; }}",
+            f" O[n, {near} : N, {listed(*map(str, places))}, {math.prod(phases)} * C] = =(I[n, {far}]){bounds}; }}",
             [("I", x)], [("O", Shape(x.shape.dtype, (
                 x.shape.dims[0], *places, math.prod(phases) * x.shape.dims[-1])))])
 
 
 class DepthToSpace(Operation):
-    """The x (n, *spatial, c) of which SpaceToDepth made this; no more phases than the stride."""
+    """The x (n, *spatial, c) of which SpaceToDepth made this; no more phases than the stride. Zeros where it
+    did not look."""
 
     def __init__(self, x, strides, offsets, spatial, phases):
         self.geometry = strides, offsets, phases
@@ -160,25 +126,44 @@ class DepthToSpace(Operation):
         super().__init__(
             f"function (I[N, {listed(*indices('T', len(phases)))}, D]) -> (O) {{"
             f" O[n, {far} : N, {listed(*map(str, spatial))}, {channels}] ="
-            f" =(I[n, {near}]), z < {channels}, {limits}, {bounds}; }}",
+            f" =(I[n, {near}]), z < {channels}, {limits}{bounds or ' no_defract'}; }}",
             [("I", x)], [("O", Shape(x.shape.dtype, (x.shape.dims[0], *spatial, channels)))])
 
 
 def _of_phases(strides, offsets, phases, channels) -> tuple[str, str, str]:
     """Tile code: where an element is among the places and phases, where in space, and the bounds of the phases."""
     t, p = indices("t", len(phases)), indices("p", len(phases))
-    phase = ""
-    for axis, count in zip(p, phases):
-        phase = f"({phase}) * {count} + {axis}" if phase else axis
-    space = (f"{stride}*{place} + {axis} - {offset}" for stride, place, axis, offset in zip(strides, t, p, offsets))
-    return (listed(*t, f"({phase}) * {channels} + z"), listed(*space, "z"),
-            listed(*(f"{axis} < {count}" for axis, count in zip(p, phases))) + " no_defract")
+    channel, step, bounds = "z", f"{channels}", ""
+    for axis, count in reversed([*zip(p, phases)]):
+        if count > 1:
+            channel, step = f"{step} * {axis} + {channel}", f"{count} * {step}"
+            bounds += f", {axis} < {count}"
+    space = (f"{stride}*{place} - {offset}" + (f" + {axis}" if count > 1 else "")
+             for stride, place, offset, axis, count in zip(strides, t, offsets, p, phases))
+    return listed(*t, channel), listed(*space, "z"), bounds and f"{bounds} no_defract"
 
 
-def strided_input_gradient(dy: Value, weights: Value, dims, strides, padding) -> Value:
-    """kernels.conv_input_gradient, of any strides and no dilation.
+def with_zeros_around(x: Value, before, spatial) -> Value:
+    """x (n, *spatial, c) in an image of another size, `before` from its beginning."""
+    ones = (1,) * len(before)
+    return SpaceToDepth.function(x, ones, before, spatial, ones)
 
-    Elements of the input as far apart as the stride met the same weights: their gradient is that of a
+
+def input_gradient(dy: Value, weights: Value, dims, strides, dilation, padding) -> Value:
+    """kernels.conv_input_gradient, of any strides: also the transposed convolution of dy."""
+    ones = (1,) * len(strides)
+    if set(strides) == {1}:
+        return kernels.conv_input_gradient(dy, weights, dims, dilation, padding)
+    if set(dilation) == {1}:
+        return _strided_input_gradient(dy, weights, dims, strides, padding)
+    # One of stride 1, of dy with zeros where no place was.
+    apart = [(places - 1) * stride + 1 for places, stride in zip(dy.shape.dims[1:-1], strides)]
+    dy = DepthToSpace.function(dy, strides, (0,) * len(strides), apart, ones)
+    return kernels.conv_input_gradient(dy, weights, dims, dilation, padding)
+
+
+def _strided_input_gradient(dy: Value, weights: Value, dims, strides, padding) -> Value:
+    """Elements of the input as far apart as the stride met the same weights: their gradient is that of a
     convolution of stride 1 by these alone. All such convolutions are one, with the elements between two as
     channels.
     """
@@ -194,31 +179,15 @@ def strided_input_gradient(dy: Value, weights: Value, dims, strides, padding) ->
     return DepthToSpace.function(together, strides, padding, dims[1:-1], phases)
 
 
-class Turned(Operation):
-    """Weights (*window, d, c) turned round in space, their channels exchanged: its own inverse."""
-
-    def __init__(self, weights):
-        *window, d, c = weights.shape.dims
-        a = indices("a", len(window))
-        turned = listed(*(f"{size - 1} - {i}" for i, size in zip(a, window)))
-        super().__init__(
-            f"""function (K[{listed(*a).upper()}, D, C]) -> (O) {{
-                    O[{listed(*a)}, c, d : {listed(*a).upper()}, C, D] = =(K[{turned}, d, c]);
-                }}""", [("K", weights)], [("O", Shape(weights.shape.dtype, (*window, c, d)))])
-
-
 def conv_transpose(x, weights, spatial, strides, padding, dilation):
     """The transposed convolution of x (n, *spatial, c), channels last, to an image of a size.
 
     weights (*window, d, c); `padding` is that of the convolution that it is the transpose of.
     """
-    reach = [(size - 1) * rate for size, rate in zip(weights.shape.dims, dilation)]
-    before = [max(0, (size - 1) * stride + far + 1 - wanted) // 2 if padding == "same" else 0
-              for size, stride, far, wanted in zip(x.shape.dims[1:-1], strides, reach, spatial)]
-    image = Spread.function(x, strides, [far - cut for far, cut in zip(reach, before)],
-                            [wanted + far for wanted, far in zip(spatial, reach)])
-    return K.conv(image, Turned.function(weights), (1,) * len(reach), "valid", "channels_last",
-                  tuple(dilation))
+    before = [max(0, (places - 1) * stride + (size - 1) * rate + 1 - wanted) // 2 if padding == "same" else 0
+              for places, stride, size, rate, wanted in zip(
+                  x.shape.dims[1:-1], strides, weights.shape.dims, dilation, spatial)]
+    return input_gradient(x, weights, (x.shape.dims[0], *spatial, weights.shape.dims[-2]), strides, dilation, before)
 
 
 def mean_pool(x, window, strides, padding):

@@ -362,17 +362,7 @@ def convolution_input(op, g):
     plain = _plain_convolution(op)
     if not plain:
         return stock_gradient(op, "I", g)
-    return _convolution_input(op.operands["I"], op.operands["K"], g, *plain)
-
-
-def _convolution_input(x, weights, g, strides, dilation, padding):
-    if set(strides) != {1}:
-        if set(dilation) == {1}:
-            return convolutions.strided_input_gradient(g, weights, x.shape.dims, strides, padding)
-        # To a gradient of stride 1, with zeros where no place was.
-        spatial = [(dim - 1) * stride + 1 for dim, stride in zip(g.shape.dims[1:-1], strides)]
-        g = convolutions.Spread.function(g, strides, (0,) * len(strides), spatial)
-    return kernels.conv_input_gradient(g, weights, x.shape.dims, dilation, padding)
+    return convolutions.input_gradient(g, op.operands["K"], op.operands["I"].shape.dims, *plain)
 
 
 @rule("Convolution", "K")
@@ -413,7 +403,7 @@ def convolution_weights_again(op, g, operand):
     dilation, padding, strides = op.geometry
     if operand == "G":
         return _convolved(x, g, dy, strides, dilation)
-    return _convolution_input(x, g, dy, strides, dilation, padding)
+    return convolutions.input_gradient(dy, g, x.shape.dims, strides, dilation, padding)
 
 
 @rule("OneChannelConvKernelGradient", ...)
@@ -428,9 +418,6 @@ RULES["DepthwiseConvolution", "X"] = lambda op, g: convolutions.depthwise_input_
     *op.operands.values(), g, *op.geometry)
 RULES["DepthwiseConvolution", "K"] = lambda op, g: convolutions.depthwise_kernel_gradient(
     *op.operands.values(), g, *op.geometry)
-RULES["Turned", "K"] = lambda op, g: convolutions.Turned.function(g)
-RULES["Spread", "I"] = lambda op, g: convolutions.gathered(
-    g, op.strides, op.offsets, op.operands["I"].shape.dims)
 RULES["SpaceToDepth", "I"] = lambda op, g: convolutions.DepthToSpace.function(
     g, *op.geometry[:2], op.operands["I"].shape.dims[1:-1], op.geometry[3])
 RULES["DepthToSpace", "I"] = lambda op, g: convolutions.SpaceToDepth.function(

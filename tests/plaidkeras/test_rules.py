@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from plaidkeras.backend import DotInParts, stock
-from plaidkeras.convolutions import DepthToSpace, SpaceToDepth
+from plaidkeras.convolutions import DepthToSpace, SpaceToDepth, conv_transpose
 from plaidkeras.gradient_check import WrongGradient, check_gradients
 from plaidkeras.graph import copied
 from plaidkeras.rules import NOT_DIFFERENTIABLE, RULES, ZERO
@@ -103,8 +103,11 @@ CASES = {
     "ConvolutionTranspose I K": (
         lambda x, k: stock["conv_transpose"](x, k, (2, 8, 6, 3), (2, 2), "same", None, (1, 1)),
         [normal(2, 4, 3, 2), normal(3, 3, 3, 2)]),
-    "Spread I, Turned K": (
+    "ConvInputGradient G K, strided": (
         lambda x, k: K.conv2d_transpose(x, k, (2, 8, 6, 3), strides=(2, 2), padding="same"),
+        [normal(2, 4, 3, 2), normal(3, 3, 3, 2)]),
+    "ConvInputGradient G K, strided and dilated": (
+        lambda x, k: conv_transpose(x, k, (12, 9), (3, 2), "valid", (1, 2)),
         [normal(2, 4, 3, 2), normal(3, 3, 3, 2)]),
     "SpaceToDepth I": (lambda x: K.exp(SpaceToDepth.function(x, (3, 2), (1, 0), (2, 3), (2, 2))), [normal(2, 6, 5, 2)]),
     "DepthToSpace I": (lambda x: K.exp(DepthToSpace.function(x, (3, 2), (1, 0), (6, 5), (2, 2))), [normal(2, 2, 3, 8)]),
