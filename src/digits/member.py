@@ -70,9 +70,12 @@ def is_finished(folder: Path) -> bool:
 
 
 def kill_children() -> None:
-    """Ends the trainings that this process has started."""
-    for child in list(_children):
+    """Ends the trainings that this process has started, and waits until they are gone."""
+    children = list(_children)
+    for child in children:
         child.kill()
+    for child in children:
+        child.wait()
 
 
 def _train_in_child(folder: Path, dataset: Path, recipe: Recipe, device: str | None, insist: bool,

@@ -12,7 +12,7 @@ from plaidml import op, tile
 from plaidml.tile import Operation, Shape, Value
 from scipy.special import ndtr, ndtri
 
-from plaidkeras import convolutions, kernels
+from plaidkeras import convolutions, dropout, kernels
 from plaidkeras.dtypes import BOOLEAN, floatx
 from plaidkeras.function import Function
 from plaidkeras.graph import kernel, kind, stock
@@ -342,15 +342,6 @@ def stack(x, axis=0):
     return K.concatenate([K.expand_dims(tensor, axis) for tensor in x], axis)
 
 
-def dropout(x, level, noise_shape=None, seed=None):
-    """x with a share `level` of its elements zero, the others larger by as much."""
-    if not 0 <= level < 1:
-        raise ValueError(f"K.dropout drops a share of at least 0 and less than 1, not {level}")
-    dropped = stock["dropout"](x, level, noise_shape, seed)
-    dropped.shape = x.shape  # PlaidML tells float32 of any
-    return dropped
-
-
 def set_value(x, value):
     """Put an array, number or list into a variable. Raises ValueError if it is of another shape."""
     if np.shape(value) != tuple(x.shape.dims) and np.size(value) != 1:
@@ -454,7 +445,7 @@ def _bilinear(size, factor):
     return matrix / matrix.sum(axis=1, keepdims=True)
 
 
-REPLACEMENTS = (all, any, arange, argmax, batch_dot, bias_add, clip, concatenate, constant, dropout, equal,
+REPLACEMENTS = (all, any, arange, argmax, batch_dot, bias_add, clip, concatenate, constant, dropout.dropout, equal,
                 gather, get_value, in_top_k, l2_normalize, local_conv1d, local_conv2d, log, logsumexp,
                 name_scope, not_equal, one_hot, pow, print_tensor, random_binomial, repeat_elements,
                 reshape, resize_images, separable_conv1d, set_value, slice, softplus,

@@ -20,6 +20,7 @@ from plaidml.tile import Value
 
 from plaidkeras import convolutions, kernels
 from plaidkeras.device import on_cpu
+from plaidkeras.dropout import Dropped
 from plaidkeras.dtypes import COMPARISONS, is_float
 from plaidkeras.graph import arguments, is_plain_relu, kernel, kind, with_operands
 from plaidkeras.kernels import indices, listed
@@ -538,9 +539,14 @@ RULES["ChannelVariance", "Mean"] = ZERO
 
 # Noise
 
+# The same draws as forward: what was dropped passes nothing back.
+
+RULES["Dropped", "X"] = lambda op, g: Dropped.function(g, op.operands["S"], *op.geometry)
+RULES["Dropped", "S"] = ZERO
+
+
 @rule("PrngValue", "X")
-def dropout(op, g):
-    # The same draws as forward: what was dropped passes nothing back.
+def dropped(op, g):
     return kernel("DropoutGradient", """function (I, X, L) -> (O) {
                       R = 1.0 - L;
                       O = X * (prng_value(I) < R ? 1.0 / R : 0.0);

@@ -143,6 +143,21 @@ def test_dropout_scales_what_it_keeps(masks):
     np.testing.assert_allclose(values[values > 0], 1 / (1 - rate), rtol=1e-6)
 
 
+def test_dropout_takes_no_noise_shape_of_another_rank():
+    with pytest.raises(ValueError, match=r"noise shape \(4, 1\)"):
+        K.dropout(K.ones((4, 3, 2)), 0.5, (4, 1))
+
+
+@pytest.mark.parametrize("shape", [(None, None, 3), (None, 5, None), (16, None), ()])
+def test_dropout_drops_of_tensors_of_unknown_sizes_and_of_numbers(shape):
+    x = K.placeholder(shape)
+    dropped = K.dropout(x, 0.5, seed=18)
+    found = K.function([x], [dropped, *K.gradients(K.sum(dropped), [x])])([np.full([size or 16 for size in shape], 3.0)])
+    assert set(np.unique(found[0])) <= {0, 6}
+    assert not shape or abs((found[0] == 0).mean() - 0.5) < 5 * 0.5 / found[0].size ** 0.5
+    np.testing.assert_array_equal(found[0], 3 * found[1])
+
+
 def test_two_layers_drop_independently():
     np.random.seed(13)
     image = keras.layers.Input((16, 16, 8))
