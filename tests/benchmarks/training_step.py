@@ -5,8 +5,9 @@
 Every engine runs in a process of its own and they take turns, step by step, so that a noisy machine
 is noisy for all of them. A step is forward, backward and the optimizer's update of one batch, with
 all that Keras does around it; a prediction is forward alone, in inference. Of PyTorch's two memory
-layouts the faster counts. A ratio above 1 is in our favour, but for memory. The first step is timed
-from before the imports: where nothing is compiled yet, and in a process that finds its program kept.
+layouts the faster counts. Times are medians, and a ratio is the median of the turns' ratios; above 1 it
+is in our favour, but for memory. The first step is timed from before the imports: where nothing is
+compiled yet, and in a process that finds its program kept.
 """
 
 import argparse
@@ -117,21 +118,21 @@ def compare(network, batch_size, options, table):
     def better(of):
         return min(of[engine] for engine in PYTORCH)
 
-    training = (f"{1000 * step['ours']:7.0f} {1000 * better(step):7.0f} "
-                f"{better(step) / step['ours']:6.2f}" if is_trained else " " * 22)
+    training = "{:7.0f} {:7.0f} {:6.2f}".format(*in_turns(step, 1000)) if is_trained else " " * 22
+    ours, theirs, ratio = in_turns(predict)
     table.print(
-        f"{batch_size:6} {training}   {batch_size / predict['ours']:7.0f} "
-        f"{batch_size / better(predict):7.0f} {better(predict) / predict['ours']:6.2f}   "
+        f"{batch_size:6} {training}   {batch_size / ours:7.0f} {batch_size / theirs:7.0f} {ratio:6.2f}   "
         f"{memory['ours']:7.0f} {better(memory):7.0f} {memory['ours'] / better(memory):6.2f}  "
         f"{first_of_all:7.1f} {first['ours']:6.1f} {better(first):7.1f}")
     if "stock" in workers and is_trained:
-        table.print(f"       stock PlaidML takes {step['stock'] / step['ours']:.0f} times as long a step, "
-                    f"{predict['stock'] / predict['ours']:.1f} times a prediction, and "
-                    f"{memory['stock'] / memory['ours']:.1f} times the memory")
+        times_as_long = [statistics.median(seconds["stock"]) / statistics.median(seconds["ours"])
+                         for seconds in (step, predict)]
+        table.print("       stock PlaidML takes {:.0f} times as long a step, {:.1f} times a prediction, and "
+                    "{:.1f} times the memory".format(*times_as_long, memory["stock"] / memory["ours"]))
 
 
-def take_turns(workers, request, options):
-    """The median seconds of each worker for a request, made in turns."""
+def take_turns(workers, request, options) -> dict[str, list[float]]:
+    """The seconds that each worker takes for a request, turn by turn."""
     seconds = {engine: [] for engine in workers}
     for worker in workers.values():
         worker.ask(request)  # compiles
@@ -139,7 +140,15 @@ def take_turns(workers, request, options):
         for engine, worker in workers.items():
             if engine != "stock" or turn < options.stock_steps:
                 seconds[engine].append(float(worker.ask(request)))
-    return {engine: statistics.median(times) for engine, times in seconds.items()}
+    return seconds
+
+
+def in_turns(seconds, unit=1):
+    """The medians of ours and of PyTorch's better layout, and that of the ratio within a turn: whatever
+    slows the machine for a while slows both."""
+    theirs = min((seconds[engine] for engine in PYTORCH), key=statistics.median)
+    ratio = statistics.median(their / our for our, their in zip(seconds["ours"], theirs))
+    return unit * statistics.median(seconds["ours"]), unit * statistics.median(theirs), ratio
 
 
 def show_layers(network, table, batch_size=128):
