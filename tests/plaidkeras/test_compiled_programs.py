@@ -57,6 +57,7 @@ def first(tmp_path_factory):
     return folder, computed
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing_and_computes_the_same(first):
     folder, computed = first
     assert train(folder) == (len(list(folder.iterdir())), 0, computed)
@@ -77,6 +78,7 @@ def test_a_network_of_another_size_shares_only_what_is_the_same(first, tmp_path)
     assert train("", units=32)[2] == computed
 
 
+@pytest.mark.slow
 def test_a_damaged_program_is_compiled_again(first, tmp_path):
     folder, computed = first
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
