@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import engines
 
@@ -24,6 +25,9 @@ NETWORKS = ("notebook", "best", "strided", "wide", "pooled", "residual", "separa
 PYTORCH = ("torch", "torch channels-last")
 BATCH_SIZES = (1, 8, 32, 64, 128, 256, 512)
 TRAINED = BATCH_SIZES[2:]
+# Seconds between two engines: PyTorch's threads keep a core busy for some 5 ms after a step, to be there for the
+# next, and would take it from the engine whose turn it is.
+PAUSE = 0.05
 
 
 def main():
@@ -139,6 +143,7 @@ def take_turns(workers, request, options) -> dict[str, list[float]]:
     for turn in range(options.turns):
         for engine, worker in workers.items():
             if engine != "stock" or turn < options.stock_steps:
+                time.sleep(PAUSE)
                 seconds[engine].append(float(worker.ask(request)))
     return seconds
 
