@@ -7,7 +7,6 @@ its OpenCL code takes an element's place within a part of the tensor for that in
 
 import keras.backend as K
 import numpy as np
-import plaidml
 from plaidml.tile import Operation, Shape
 
 from plaidkeras.device import on_cpu
@@ -59,4 +58,5 @@ def dropout(x, level, noise_shape=None, seed=None):  # the seed is seeds.py's
         dropped.shape = x.shape  # PlaidML tells float32 of any
         return dropped
     number = K.variable(np.random.randint(0, 2 ** 32, dtype=np.uint32), dtype="uint32")
-    return Dropped(x, number, level, shape, [(number, kernel("NextNumber", NEXT, {"S": number}, ()))]).sole_output()
+    following = kernel("NextNumber", NEXT, {"S": number}, ())
+    return Dropped(x, number, float(level), shape, [(number, following)]).sole_output()

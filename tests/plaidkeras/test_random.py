@@ -151,8 +151,9 @@ def test_dropout_takes_no_noise_shape_of_another_rank():
 @pytest.mark.parametrize("shape", [(None, None, 3), (None, 5, None), (16, None), ()])
 def test_dropout_drops_of_tensors_of_unknown_sizes_and_of_numbers(shape):
     x = K.placeholder(shape)
-    dropped = K.dropout(x, 0.5, seed=18)
-    found = K.function([x], [dropped, *K.gradients(K.sum(dropped), [x])])([np.full([size or 16 for size in shape], 3.0)])
+    dropped = K.dropout(x, np.float32(0.5), seed=18)
+    run = K.function([x], [dropped, *K.gradients(K.sum(dropped), [x])])
+    found = run([np.full([size or 16 for size in shape], 3.0)])
     assert set(np.unique(found[0])) <= {0, 6}
     assert not shape or abs((found[0] == 0).mean() - 0.5) < 5 * 0.5 / found[0].size ** 0.5
     np.testing.assert_array_equal(found[0], 3 * found[1])
