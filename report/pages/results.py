@@ -174,7 +174,7 @@ def _names(labels: np.ndarray, squares: np.ndarray, wrong: np.ndarray, size: tup
 def _neighbours(labels: np.ndarray, points: np.ndarray) -> list[Neighbours]:
     beside = np.zeros((len(CLASSES), len(CLASSES)), int)  # by the label, and by that of the nearest digit
     squares = (points ** 2).sum(axis=1)
-    for rows in np.array_split(np.arange(len(points)), len(points) // 500 + 1):
+    for rows in np.array_split(np.arange(len(points)), len(points) // 50 + 1):  # their distances fit the cache
         distances = squares - 2 * points[rows] @ points.T  # squared, less the row's own square
         distances[np.arange(len(rows)), rows] = np.inf
         np.add.at(beside, (labels[rows], labels[distances.argmin(axis=1)]), 1)
