@@ -31,7 +31,7 @@ images, labels = np.random.rand(64, 16, 16, 1), np.eye(10)[np.arange(64) % 10]
 losses = [float(model.train_on_batch(images, labels)) for _ in range(3)]
 print(losses, hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest())
 """
-BYTES = {"fp32": 4, "fp64": 8, "u32": 4, "i64": 8, "bool": 1}
+BYTES = {"fp32": 4, "fp64": 8, "i32": 4, "u32": 4, "i64": 8, "bool": 1}
 
 
 def train(which, stripe=None):
