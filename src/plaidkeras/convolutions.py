@@ -151,14 +151,12 @@ def with_zeros_around(x: Value, before, spatial) -> Value:
 
 def input_gradient(dy: Value, weights: Value, dims, strides, dilation, padding) -> Value:
     """kernels.conv_input_gradient, of any strides: also the transposed convolution of dy."""
-    ones = (1,) * len(strides)
-    if set(strides) == {1}:
-        return kernels.conv_input_gradient(dy, weights, dims, dilation, padding)
-    if set(dilation) == {1}:
-        return _strided_input_gradient(dy, weights, dims, strides, padding)
-    # One of stride 1, of dy with zeros where no place was.
-    apart = [(places - 1) * stride + 1 for places, stride in zip(dy.shape.dims[1:-1], strides)]
-    dy = DepthToSpace.function(dy, strides, (0,) * len(strides), apart, ones)
+    if set(strides) != {1}:
+        if set(dilation) == {1}:
+            return _strided_input_gradient(dy, weights, dims, strides, padding)
+        # To one of stride 1, with zeros where no place was.
+        apart = [(places - 1) * stride + 1 for places, stride in zip(dy.shape.dims[1:-1], strides)]
+        dy = DepthToSpace.function(dy, strides, (0,) * len(strides), apart, (1,) * len(strides))
     return kernels.conv_input_gradient(dy, weights, dims, dilation, padding)
 
 

@@ -1,8 +1,9 @@
 """Dropout whose draws follow from the place of an element and a number that each step changes.
 
 PlaidML first draws a tensor of random numbers, on a CPU one after the other on one core, and keeps it for
-the gradient. Here the draws are part of the loop that drops, forward and backward. On a GPU they are PlaidML's:
-its OpenCL code takes an element's place within a part of the tensor for that in the whole.
+the gradient. Here all cores draw, forward and backward anew; of the places PlaidML makes int32 tensors, which
+live no longer than that. On a GPU the draws are PlaidML's: its OpenCL code takes an element's place within a part
+of the tensor for that in the whole.
 """
 
 import keras.backend as K
