@@ -1,32 +1,26 @@
 """What takes PlaidML's compiler time for nothing, changed in its library in memory.
 
-A third of the time until the first step is LLVM's loop strength reduction, which looks for cheaper
-ways to step through arrays. x86 has addresses that do this by themselves: without it the code is as
-fast.
-
-Each operation is a function of its own. LLVM finds equal ones after it has optimized them all; told to
-do so before, it translates each once. The steps of a recurrent layer are such: half of its time.
+It has LLVM optimize as its -O3 does. At -O2, without the vectorizer that looks for equal instructions in
+straight code (that of loops does its work before), and without loop strength reduction, which looks for cheaper
+ways to step through arrays where x86 has addresses that do this by themselves, LLVM takes half of the time, and
+the code is as fast.
 
 A name that is taken gets a number, and PlaidML tries them from 0: for thousands of tensors of one name,
 millions of names are made. The first number tried here is that of the names there are.
 """
 
-import ctypes
 import functools
-import struct
 
 from plaidkeras.library import change
 
 IS_LSR_DISABLED = 0x281e2c0  # the option -disable-lsr
 ITS_USE = 0xfcd6c5, bytes.fromhex("803df40b850100")  # cmp byte [rip + 0x1850bf4], 0
-# The list of what is added to the passes (PassManagerBuilder's GlobalExtensions), where it is read, and
-# the beginnings of createMergeFunctionsPass and of PassManager::add.
-EXTENSIONS = 0x280aa90
-ITS_READING = 0x7833e0, bytes.fromhex("488b05a97608024885c0744c488b059d760802488b188b4008488d0480")
-CREATE_MERGING, ADD = 0x821280, 0x19c5340
-THEIR_CODE = ((CREATE_MERGING, bytes.fromhex("55bfc80000004889e541554154534883ec38e84e6f5901")),
-              (ADD, bytes.fromhex("488b7f084881c7a0010000e9d0f8ffff")))
-BEFORE_ALL_OTHERS = 1  # EP_ModuleOptimizerEarly
+# In Compiler::CompileProgram, where it sets the fields of a PassManagerBuilder: mov eax, LoopVectorize << 8 |
+# SLPVectorize, and mov qword [rbp - 496], SizeLevel << 32 | OptLevel
+VECTORIZERS = 0x7326ad, bytes.fromhex("b8 01 01 0000")
+LEVELS = 0x7326cd, bytes.fromhex("48c78510feffff 03 000000")
+LOOPS_ONLY = bytes.fromhex("b8 00 01 0000")
+O2 = bytes.fromhex("48c78510feffff 02 000000")
 # In Block::unique_ref_name, the instructions before its loop: those of ours do the same in fewer
 # bytes, and in place of 0 take the number of references, 192 bytes into the block in r14.
 BEFORE_LOOP = 0x1c5b335
@@ -54,21 +48,18 @@ FROM_COUNT = bytes.fromhex(
 
 
 @functools.lru_cache(maxsize=None)
-def skip_loop_strength_reduction() -> bool:
-    """Let LLVM do without it in this process; returns whether it does.
+def optimize_less() -> bool:
+    """Let LLVM do so in this process; returns whether it does.
 
-    Call this and the others before anything is compiled. They patch on Linux only, and only the library that
+    Call this and the other before anything is compiled. They patch on Linux only, and only the library that
     they know.
     """
-    return change(lambda library: library.has(*ITS_USE), lambda library: library.write(IS_LSR_DISABLED, b"\1"))
+    def write(library):
+        library.write(IS_LSR_DISABLED, b"\1")
+        library.write(VECTORIZERS[0], LOOPS_ONLY)
+        library.write(LEVELS[0], O2)
 
-
-@functools.lru_cache(maxsize=None)
-def merge_equal_functions_first() -> bool:
-    """Let LLVM do so in this process; returns whether it does."""
-    return change(
-        lambda library: all(library.has(*code) for code in (ITS_READING, *THEIR_CODE, (EXTENSIONS, bytes(8)))),
-        lambda library: library.write(EXTENSIONS, _list_of_merging(library)))
+    return change(lambda library: all(library.has(*code) for code in (ITS_USE, VECTORIZERS, LEVELS)), write)
 
 
 @functools.lru_cache(maxsize=None)
@@ -76,19 +67,3 @@ def number_names_from_their_count() -> bool:
     """Let PlaidML do so in this process; returns whether it does."""
     return change(lambda library: library.has(BEFORE_LOOP, FROM_ZERO),
                   lambda library: library.write(BEFORE_LOOP, FROM_COUNT))
-
-
-def _list_of_merging(library) -> bytes:
-    """The address of a list of one extension, a std::function that adds the pass."""
-    create = ctypes.CFUNCTYPE(ctypes.c_void_p)(library.start + CREATE_MERGING)
-    add = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(library.start + ADD)
-    call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(lambda _, builder, passes: add(passes, create()))
-    is_set = 1  # what stands for the function's manager, which is called for copies only
-    extension = ctypes.create_string_buffer(struct.pack(
-        "<QQQQQ", BEFORE_ALL_OTHERS, 0, 0, is_set, ctypes.cast(call, ctypes.c_void_p).value))
-    extensions = ctypes.create_string_buffer(struct.pack("<QII", ctypes.addressof(extension), 1, 1))
-    _kept.extend([call, extension, extensions])
-    return struct.pack("<Q", ctypes.addressof(extensions))
-
-
-_kept = []  # as long as the library may read it

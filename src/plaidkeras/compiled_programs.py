@@ -7,26 +7,28 @@ its functions are looked at before they begin:
     lang::GenerateStripe           makes statements of its text: one that is kept has none
     codegen::Optimize              tiles and fuses them: not those of one that is kept
     Native::compile                has LLVM translate them: of what is not kept yet we take what is needed
-    MCJIT::generateCodeForModule   asks LLVM's ObjectCache for machine code: it answers with what is kept
+    PassManagerImpl::run           has LLVM optimize it: this is done on all cores, see translation.py
+    MCJIT::generateCodeForModule   asks LLVM's ObjectCache for machine code: it answers with what is there
 
 A program is kept as a block of tile/stripe/stripe.proto without its statements, which says what it takes
-and returns, and its code, an ELF object.
+and returns, and its code, one or several ELF objects.
 """
 
 import ctypes
+import dataclasses
 import functools
 import hashlib
 import os
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 from plaidkeras import (code_generation, compile_time, compiler_patches, library, processor, program_cache,
-                        temporaries, wire_format)
+                        temporaries, translation, wire_format)
 from plaidkeras.wire_format import field, fields
 
 LOOKS_AT_COMPILING = {"PLAIDML_STRIPE_OUTPUT", "PLAIDML_CPU_PROFILE", "VTUNE_PROFILE"}
-DETERMINES_CODE = code_generation, compile_time, compiler_patches, library, processor, temporaries, wire_format
+DETERMINES_CODE = (code_generation, compile_time, compiler_patches, library, processor, temporaries, translation,
+                   wire_format)
 
 # Functions of the library of 0.7.0 for Linux, each with its first instructions.
 MAKE_PROGRAM = 0x3b6b30, bytes.fromhex("554889e5415741564989fe4155")
@@ -43,10 +45,14 @@ DELETE_PROGRAM = 0x1c745b0, bytes.fromhex("554889e5534889fb")
 FROM_MESSAGE = 0x1c496e0, bytes.fromhex("554889e541574989")  # stripe::FromProto, of a program
 DELETE = 0x1db8bbb, bytes.fromhex("e9604343fe")  # operator delete: ctypes may find the free of another malloc
 COPY = 0x1a81910, bytes.fromhex("554889e54154534c")  # MemoryBuffer::getMemBufferCopy
+READ_OBJECT = 0x17ac2a0, bytes.fromhex("554889e541554154534889fb")  # ObjectFile::createELFObjectFile
+ADD_OBJECT = 0x8adce0, bytes.fromhex("554889e541545348")  # MCJIT::addObjectFile, of an OwningBinary
 ASKING = 0x8b0da2, bytes.fromhex("488bb340040000")  # in GENERATE_CODE: mov rsi, [rbx + OBJECT_CACHE]
 OBJECT_CACHE = 0x440
+START_OF_BUFFER = 0x8  # in a MemoryBuffer
 KNOWN = (MAKE_PROGRAM, GENERATE_STRIPE, OPTIMIZE, COMPILE, GENERATE_CODE, SERIALIZE, PARSE, INTO_MESSAGE,
-         DELETE_BLOCK, CREATE_PROGRAM, DELETE_PROGRAM, FROM_MESSAGE, DELETE, COPY, ASKING)
+         DELETE_BLOCK, CREATE_PROGRAM, DELETE_PROGRAM, FROM_MESSAGE, DELETE, COPY, READ_OBJECT, ADD_OBJECT, ASKING,
+         *translation.KNOWN)
 IS_IN_ORDER = 0x284f582  # CodedOutputStream::default_serialization_deterministic_: of what is in maps
 
 ID, DEVICE = 1, 2  # fields of a Program of tile.proto
@@ -76,17 +82,19 @@ class Memory(ctypes.Structure):
                 ("name", Address), ("length_of_name", ctypes.c_size_t)]
 
 
-@dataclass
+class Object(ctypes.Structure):
+    """llvm::object::OwningBinary of an ObjectFile"""
+    _fields_ = [("file", Address), ("buffer", Address)]
+
+
+@dataclasses.dataclass
 class Compiling:
     """A program on its way: its key, and what is kept of it, once that is known."""
 
     key: str
     block: bytes = b""
-    code: bytes = b""
-
-    @property
-    def is_kept(self) -> bool:
-        return bool(self.code)
+    objects: list[bytes] = dataclasses.field(default_factory=list)
+    is_translating: bool = False
 
 
 @functools.lru_cache(maxsize=None)
@@ -111,6 +119,9 @@ class _Watch:
         self._from_message = memory.function(FROM_MESSAGE[0], None, Address, Address)
         self._copy = memory.function(COPY[0], None, Address, ctypes.c_char_p, ctypes.c_size_t, Address)
         self._delete = memory.function(DELETE[0], None, Address)
+        self._read_object = memory.function(READ_OBJECT[0], None, Address, Memory)
+        self._add_object = memory.function(ADD_OBJECT[0], None, Address, Address)
+        self.translation = translation.Translation(memory)
         # An object whose class has an anchor, two destructors, and these two functions.
         self._functions = (ctypes.CFUNCTYPE(None, Address, Address, Memory)(self.notify_compiled),
                            ctypes.CFUNCTYPE(None, Address, Address, Address)(self.get_object))
@@ -118,47 +129,65 @@ class _Watch:
         self._object_cache = Address(ctypes.addressof(self._class))
         memory.write(IS_IN_ORDER, b"\1")
         # Nothing is looked up before the last one is there.
-        for function, look in ((GENERATE_CODE, self.generate_code), (COMPILE, self.compile), (OPTIMIZE, self.optimize),
-                               (GENERATE_STRIPE, self.generate_stripe), (MAKE_PROGRAM, self.make_program)):
+        for function, look in ((GENERATE_CODE, self.generate_code),
+                               (translation.RUN_PASSES, self.run_passes), (COMPILE, self.compile),
+                               (OPTIMIZE, self.optimize), (GENERATE_STRIPE, self.generate_stripe),
+                               (MAKE_PROGRAM, self.make_program)):
             memory.look_before(*function, look)
 
     def make_program(self, arguments) -> None:  # result, platform, context, program, ...
         self.by_thread.pop(threading.get_ident(), None)
         wanted = [(number, content) for number, content in fields(self._serialized(arguments[3])) if number != ID]
-        if (DEVICE, CPU) in wanted and program_cache.folder() and not LOOKS_AT_COMPILING & os.environ.keys():
+        if (DEVICE, CPU) in wanted and not LOOKS_AT_COMPILING & os.environ.keys():
             compiling = Compiling(hashlib.sha256(self.compiler + repr(wanted).encode()).hexdigest())
             if program := program_cache.load(compiling.key):
-                (_, compiling.block), (_, compiling.code) = fields(program)
+                compiling.block, *compiling.objects = [content for _, content in fields(program)]
             self.by_thread[threading.get_ident()] = compiling
 
     def generate_stripe(self, arguments) -> bool:  # result, ...
-        if not (compiling := self._compiling()) or not compiling.is_kept:
+        if not (compiling := self._compiling()) or not compiling.objects:
             return False
         self._make_stripe(arguments[0], field(ENTRY, field(BLOCK, compiling.block)))
         return True
 
     def optimize(self, arguments) -> bool:
-        return bool((compiling := self._compiling()) and compiling.is_kept)
+        return bool((compiling := self._compiling()) and compiling.objects)
 
     def compile(self, arguments) -> None:  # compiler, block, ...
-        if (compiling := self._compiling()) and not compiling.is_kept:
+        if (compiling := self._compiling()) and not compiling.objects:
             compiling.block = self._without_statements(arguments[1])
+
+    def run_passes(self, arguments) -> bool:  # passes, module
+        if not (compiling := self._compiling()):
+            return False
+        if not compiling.objects and not compiling.is_translating:
+            compiling.is_translating = True
+            self.translation.merge_equal_functions(arguments[1])
+            if len(self.by_thread) == 1:  # or LLVM may be in the midst of something
+                compiling.objects = self.translation.objects(*arguments[:2])
+            if compiling.objects:
+                _keep(compiling)
+        return bool(compiling.objects)
 
     def generate_code(self, arguments) -> None:  # MCJIT, module
         Address.from_address(arguments[0] + OBJECT_CACHE).value = ctypes.addressof(self._object_cache)
+        for code in compiling.objects[1:] if (compiling := self._compiling()) else ():
+            self._add(code, arguments[0])
 
     def get_object(self, result, cache, module) -> None:
         """Code that is kept, or none."""
         Address.from_address(result).value = None
-        if (compiling := self._compiling()) and compiling.is_kept:
-            self._copy(result, compiling.code, len(compiling.code), ctypes.byref(Twine(kinds=(1, 1))))
+        if (compiling := self._compiling()) and compiling.objects:
+            self._copy_into(result, compiling.objects[0])
             del self.by_thread[threading.get_ident()]
 
     def notify_compiled(self, cache, module, code) -> None:
         """Code to be kept."""
         if compiling := self.by_thread.pop(threading.get_ident(), None):
-            program_cache.store(compiling.key, field(1, compiling.block) + field(
-                2, ctypes.string_at(code.start, code.length)))
+            compiling.objects = [ctypes.string_at(code.start, code.length)]
+            if self.translation.answer:
+                self.translation.return_code(*compiling.objects)
+            _keep(compiling)
 
     def _compiling(self) -> Compiling | None:
         return self.by_thread.get(threading.get_ident())
@@ -178,6 +207,17 @@ class _Watch:
         self._delete_block(ctypes.byref(message))
         return b"".join(field(number, part) for number, part in fields(content) if number != STATEMENTS)
 
+    def _copy_into(self, buffer, code: bytes) -> None:
+        self._copy(buffer, code, len(code), ctypes.byref(Twine(kinds=(1, 1))))
+
+    def _add(self, code: bytes, engine: int) -> None:
+        """Load one more object."""
+        added = Object()
+        self._copy_into(ctypes.addressof(added) + Object.buffer.offset, code)
+        start = Address.from_address(added.buffer + START_OF_BUFFER).value
+        self._read_object(ctypes.byref(added), Memory(start, len(code)))
+        self._add_object(engine, ctypes.byref(added))
+
     def _make_stripe(self, result, content: bytes) -> None:
         message = Message()
         self._create_program(ctypes.byref(message))
@@ -186,11 +226,16 @@ class _Watch:
         self._delete_program(ctypes.byref(message))
 
 
+def _keep(compiling: Compiling) -> None:
+    if program_cache.folder():
+        program_cache.store(compiling.key, b"".join(field(1, part) for part in (compiling.block, *compiling.objects)))
+
+
 def _compiler_fingerprint() -> bytes:
     """All that determines the code of a program, apart from the program. What is to be changed is changed."""
     changes = [code_generation.use_instructions_of_the_processor(), code_generation.vectorize(),
                code_generation.know_tensors_apart(), code_generation.know_all_calls(),
-               compile_time.skip_loop_strength_reduction(), compile_time.merge_equal_functions_first(),
-               compile_time.number_names_from_their_count(), compiler_patches.apply(), temporaries.share_memory()]
+               compile_time.optimize_less(), compile_time.number_names_from_their_count(), compiler_patches.apply(),
+               temporaries.share_memory()]
     files = [__file__, *(module.__file__ for module in DETERMINES_CODE)]
     return bytes(changes) + b"".join(Path(file).read_bytes() for file in files)

@@ -5,24 +5,16 @@ from library_memory import read
 from plaidkeras import compile_time
 
 
-def test_the_slowest_pass_is_skipped_in_the_library_that_is_known_only(monkeypatch):
-    at, code = compile_time.ITS_USE
-    for other in (at, code[::-1]), (at + 1, code), (2 ** 62, code):
-        with monkeypatch.context() as patched:
-            patched.setattr(compile_time, "ITS_USE", other)
-            assert not compile_time.skip_loop_strength_reduction.__wrapped__()
-    assert compile_time.skip_loop_strength_reduction.__wrapped__()
-
-
-def test_equal_functions_are_merged_first_in_the_library_that_is_known_only(monkeypatch):
-    assert compile_time.merge_equal_functions_first()
-    extensions = read(compile_time.EXTENSIONS, 8)
-    assert extensions != bytes(8)
-    monkeypatch.setattr(compile_time, "ITS_READING", (compile_time.EXTENSIONS, bytes(8)))
-    assert not compile_time.merge_equal_functions_first.__wrapped__()
-    monkeypatch.undo()
-    assert not compile_time.merge_equal_functions_first.__wrapped__()  # someone's list is there
-    assert read(compile_time.EXTENSIONS, 8) == extensions
+def test_llvm_optimizes_less_in_the_library_that_is_known_only(monkeypatch):
+    assert compile_time.optimize_less()
+    for name in "ITS_USE", "VECTORIZERS", "LEVELS":
+        at, code = getattr(compile_time, name)
+        for other in (at, code[::-1]), (at + 1, code), (2 ** 62, code):
+            with monkeypatch.context() as patched:
+                patched.setattr(compile_time, name, other)
+                assert not compile_time.optimize_less.__wrapped__()
+    assert read(compile_time.VECTORIZERS[0], 5) == compile_time.LOOPS_ONLY
+    assert read(compile_time.LEVELS[0], 11) == compile_time.O2
 
 
 def test_names_are_numbered_from_their_count_in_the_library_that_is_known_only():

@@ -155,8 +155,8 @@ print(K.eval(2 * K.variable([21.0])))
 """
 
 
-@pytest.mark.parametrize("look", ["make_program", "generate_stripe", "optimize", "compile", "generate_code",
-                                  "get_object", "notify_compiled"])
+@pytest.mark.parametrize("look", ["make_program", "generate_stripe", "optimize", "compile", "run_passes",
+                                  "generate_code", "get_object", "notify_compiled"])
 def test_what_is_raised_where_plaidml_calls_back_keeps_it_from_nothing(tmp_path, look):
     said = subprocess.run([sys.executable, "-c", RAISING, look], check=True, capture_output=True, text=True,
                           env={**os.environ, "PLAIDML_DEVICE_IDS": "llvm_cpu.0", "PLAIDKERAS_CACHE": str(tmp_path)})
