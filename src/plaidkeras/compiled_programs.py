@@ -24,6 +24,7 @@ from pathlib import Path
 
 from plaidkeras import (code_generation, compile_time, compiler_patches, library, processor, program_cache,
                         stencils, temporaries, translation, wire_format)
+from plaidkeras.translation import Twine
 from plaidkeras.wire_format import field, fields
 
 LOOKS_AT_COMPILING = {"PLAIDML_STRIPE_OUTPUT", "PLAIDML_CPU_PROFILE", "VTUNE_PROFILE"}
@@ -71,15 +72,15 @@ class Message(ctypes.Structure):
     _fields_ = [("content", ctypes.c_char * 1024)]
 
 
-class Twine(ctypes.Structure):
-    """llvm::Twine, of nothing."""
-    _fields_ = [("texts", Address * 2), ("kinds", ctypes.c_uint8 * 2)]
-
-
 class Memory(ctypes.Structure):
     """llvm::MemoryBufferRef"""
     _fields_ = [("start", Address), ("length", ctypes.c_size_t),
                 ("name", Address), ("length_of_name", ctypes.c_size_t)]
+
+
+class Expected(ctypes.Structure):
+    """llvm::Expected of a pointer"""
+    _fields_ = [("value", Address), ("is_error", ctypes.c_bool)]
 
 
 class Object(ctypes.Structure):
@@ -208,15 +209,15 @@ class _Watch:
         return b"".join(field(number, part) for number, part in fields(content) if number != STATEMENTS)
 
     def _copy_into(self, buffer, code: bytes) -> None:
-        self._copy(buffer, code, len(code), ctypes.byref(Twine(kinds=(1, 1))))
+        self._copy(buffer, code, len(code), ctypes.byref(Twine(kinds=(Twine.EMPTY, Twine.EMPTY))))
 
     def _add(self, code: bytes, engine: int) -> None:
         """Load one more object."""
-        added = Object()
-        self._copy_into(ctypes.addressof(added) + Object.buffer.offset, code)
-        start = Address.from_address(added.buffer + START_OF_BUFFER).value
-        self._read_object(ctypes.byref(added), Memory(start, len(code)))
-        self._add_object(engine, ctypes.byref(added))
+        buffer, read = Address(), Expected()
+        self._copy_into(ctypes.addressof(buffer), code)
+        start = Address.from_address(buffer.value + START_OF_BUFFER).value
+        self._read_object(ctypes.byref(read), Memory(start, len(code)))
+        self._add_object(engine, ctypes.byref(Object(read.value, buffer)))
 
     def _make_stripe(self, result, content: bytes) -> None:
         message = Message()

@@ -15,7 +15,6 @@ import ctypes
 import os
 import signal
 import warnings
-from collections import defaultdict
 from collections.abc import Iterator
 
 from plaidkeras import library
@@ -31,20 +30,32 @@ FUNCTION_OF = 0x199d5f0, bytes.fromhex("488b4728488b4038c3")  # Instruction::get
 USER_OF = 0x19f36b0, bytes.fromhex("488d4718488b50f883e203")  # Use::getImpliedUser
 SIZE = 0x1992c30, bytes.fromhex("554889e54157415641554154534881ec")  # Function::getInstructionCount
 DROP = 0x198c2e0, bytes.fromhex("554889e541564531f641554c8d6f48")  # Function::dropAllReferences
+SET_INITIALIZER = 0x1996c40, bytes.fromhex("554889e541545348" "89fb4885f6")  # GlobalVariable::setInitializer
+SET_NAME = 0x19f8cc0, bytes.fromhex("554889e5534889fb4883ec08e82ffdffff")  # Value::setName
 KNOWN = (RUN_PASSES, MAKE_PASSES, DELETE_PASSES, ADD_PASS, MAKE_MERGING, MAKE_EXECUTABLE, FUNCTION_OF, USER_OF, SIZE,
-         DROP)
-# Where LLVM has things: a module its functions, a ring of nodes; a function its node, its blocks, and how it is
-# linked; a value the first of its uses, and its kind; nodes and uses the next one.
-FUNCTIONS, NODE, BLOCKS, LINKAGE, FIRST_USE, KIND, NEXT = 0x18, 0x38, 0x48, 0x20, 0x8, 0x10, 0x8
+         DROP, SET_INITIALIZER, SET_NAME)
+# Where LLVM has things: a module its variables and its functions, two rings of nodes; either its node, and how it
+# is linked; a function its blocks; a value the first of its uses, its kind, and whether it has a name; nodes and
+# uses the next one.
+VARIABLES, FUNCTIONS, NODE, LINKAGE, BLOCKS, NEXT = 0x8, 0x18, 0x38, 0x20, 0x48, 0x8
+FIRST_USE, KIND, FLAGS = 0x8, 0x10, 0x17
+HAS_NAME = 0x20  # a flag
 CONSTANT_EXPRESSION = 5  # a kind
-LINKAGE_BITS = 0xF  # none is set for ExternalLinkage
+EXTERNAL = 0  # a way to be linked
 
 FEW = 5000  # instructions of a program that is translated here: another process would take longer
 MOST = 8  # processes
 TIME_LIMIT = 600  # s, of a process
+END = b"end"  # of an answer that is whole
 PR_SET_PDEATHSIG = 1
 
 Address = ctypes.c_void_p
+
+
+class Twine(ctypes.Structure):
+    """llvm::Twine"""
+    _fields_ = [("texts", ctypes.c_char_p * 2), ("kinds", ctypes.c_uint8 * 2)]
+    EMPTY, C_STRING = 1, 3  # kinds
 
 
 class Passes(ctypes.Structure):
@@ -70,15 +81,22 @@ class Translation:
         self._function_of = memory.function(FUNCTION_OF[0], Address, Address)
         self._user_of = memory.function(USER_OF[0], Address, Address)
         self._size = memory.function(SIZE[0], ctypes.c_uint, Address)
+        self._set_name = memory.function(SET_NAME[0], None, Address, Address)
         self._drop = memory.function(DROP[0], None, Address)
+        self._set_initializer = memory.function(SET_INITIALIZER[0], None, Address, Address)
         self.answer: int | None = None  # in a process that translates a part: the pipe that waits for it
 
     def merge_equal_functions(self, module: int) -> None:
+        """Leave one of all equal functions, and give those a name that have none, for other parts to know them by."""
         passes = Passes()
         self._make_passes(ctypes.byref(passes))
         self._add_pass(ctypes.byref(passes), self._make_merging())
         self._run_passes(passes.implementation, module)
         self._delete_passes(ctypes.byref(passes))
+        name = Twine((b"merged",), (Twine.C_STRING, Twine.EMPTY))
+        for function in _functions(module):
+            if not ctypes.c_uint8.from_address(function + FLAGS).value & HAS_NAME:
+                self._set_name(function, ctypes.byref(name))  # and a number, where it is taken
 
     def objects(self, passes: int, module: int) -> list[bytes]:
         """The machine code of a module, optimized by passes, in parts; none if it is small, or if that failed.
@@ -93,25 +111,21 @@ class Translation:
         with contextlib.suppress(OSError):  # no more processes, or no more memory
             for part in self._parts(size, module, count):
                 started.append(self._start(part, passes, module))
-        objects = [_read(pipe) for _, pipe in started]
-        succeeded = [os.waitpid(process, 0)[1] == 0 for process, _ in started]
-        return objects if len(objects) == count and all(succeeded) else []
+        objects = [_answer(process, pipe) for process, pipe in started]
+        return objects if len(objects) == count and all(objects) else []
 
     def return_code(self, code: bytes) -> None:
         """End a process that translates a part."""
         with open(self.answer, "wb") as answer:
-            answer.write(code)
+            answer.write(code + END)
         os._exit(0)
 
     def _parts(self, size: dict[int, int], module: int, count: int) -> list[set[int]]:
-        """The functions of each part; the trunk's are in the first."""
-        callees = defaultdict(list)
+        """The functions of each part; what is no kernel's is in the first."""
+        callees = {function: [] for function in size}
         for function in size:
-            for caller in self._callers(function) or {None}:
+            for caller in self._callers(function):
                 callees[caller].append(function)
-        trunk = callees[None]
-        while len(kernels := callees[trunk[-1]]) == 1:
-            trunk += kernels
 
         def with_callees(function):
             return {function}.union(*map(with_callees, callees[function]))
@@ -119,9 +133,11 @@ class Translation:
         def total(functions):
             return sum(map(size.get, functions))
 
-        parts = [set(trunk), *(set() for _ in range(count - 1))]
+        main = max(callees.values(), key=len)  # what the function that calls all kernels calls
+        kernels = sorted(map(with_callees, main), key=total, reverse=True)
+        parts = [set(size).difference(*kernels), *(set() for _ in range(count - 1))]
         loads = [total(part) for part in parts]
-        for kernel in sorted(map(with_callees, kernels), key=total, reverse=True):
+        for kernel in kernels:
             after = [load + total(kernel - part) for load, part in zip(loads, parts)]
             least = after.index(min(after))
             parts[least] |= kernel
@@ -159,14 +175,19 @@ class Translation:
         self._make_executable(executable, ctypes.byref(ProgramModule(module)))
 
     def _leave(self, part: set[int], module: int) -> None:
-        """Leave only some functions in a module, and have those seen that other parts call, or have."""
+        """Leave only some functions in a module, and have those seen that other parts call, or have; and leave
+        its variables where its entry is, which nothing calls."""
         functions = set(_functions(module))
+        callers = {function: self._callers(function) for function in functions}
         for function in functions:
-            if function not in part or not self._callers(function) <= part:
-                linkage = ctypes.c_uint32.from_address(function + LINKAGE)
-                linkage.value &= ~LINKAGE_BITS
+            if function not in part or not callers[function] <= part:
+                _Linkage.from_address(function + LINKAGE).bits = EXTERNAL
         for function in functions - part:
             self._drop(function)
+        if all(callers[function] for function in part):
+            for variable in _nodes(module + VARIABLES):
+                if _Linkage.from_address(variable + LINKAGE).bits == EXTERNAL:
+                    self._set_initializer(variable, None)
 
     def _callers(self, value: int) -> set[int]:
         """The functions that use a value."""
@@ -184,12 +205,20 @@ class Translation:
         return callers
 
 
+class _Linkage(ctypes.Structure):
+    _fields_ = [("bits", ctypes.c_uint32, 4)]
+
+
 def _functions(module: int) -> Iterator[int]:
     """Those that have blocks of instructions, not only a name."""
-    node = _word(module + FUNCTIONS + NEXT)
-    while node != module + FUNCTIONS:
-        if _word(node - NODE + BLOCKS) != node - NODE + BLOCKS:
-            yield node - NODE
+    return (function for function in _nodes(module + FUNCTIONS) if _word(function + BLOCKS) != function + BLOCKS)
+
+
+def _nodes(ring: int) -> Iterator[int]:
+    """The functions or variables in a ring."""
+    node = _word(ring + NEXT)
+    while node != ring:
+        yield node - NODE
         node = _word(node + NEXT)
 
 
@@ -197,6 +226,10 @@ def _word(address: int) -> int:
     return ctypes.c_uint64.from_address(address).value
 
 
-def _read(pipe: int) -> bytes:
+def _answer(process: int, pipe: int) -> bytes:
+    """The code that a process returned; none if it failed."""
     with open(pipe, "rb") as answer:
-        return answer.read()
+        code = answer.read()
+    with contextlib.suppress(ChildProcessError):  # where SIGCHLD is ignored, nothing is left of it
+        os.waitpid(process, 0)
+    return code.removesuffix(END) if code.endswith(END) else b""
