@@ -108,7 +108,7 @@ class Translation:
         if sum(size.values()) < FEW or count == 1:
             return []
         started = []
-        with contextlib.suppress(OSError):  # no more processes, or no more memory
+        with contextlib.suppress(OSError, RuntimeError):  # no more processes, no more memory, or Python ends
             for part in self._parts(size, module, count):
                 started.append(self._start(part, passes, module))
         objects = [_answer(process, pipe) for process, pipe in started]
@@ -147,28 +147,32 @@ class Translation:
     def _start(self, part: set[int], passes: int, module: int) -> tuple[int, int]:
         """Have another process translate a part of a module: (its number, the pipe where it answers)."""
         reading, writing = os.pipe()
+        this = os.getpid()
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # or the child might answer one
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # of threads: the process does without them
                 process = os.fork()
-        except OSError:
+            if process == 0:
+                os.close(reading)
+                self.answer = writing
+                self._translate(part, passes, module)
+        except BaseException:
             os.close(reading)
-            os.close(writing)
             raise
-        if process:
-            os.close(writing)
-            return process, reading
-        try:
-            self.answer = writing
-            self._translate(part, passes, module)
         finally:
-            os._exit(1)  # whatever happened, it does not go on as this one does
+            if os.getpid() != this:
+                os._exit(1)  # whatever happened, it does not go on as this one does
+            os.close(writing)
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        return process, reading
 
     def _translate(self, part: set[int], passes: int, module: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is the other's to answer
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(TIME_LIMIT)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         self._leave(part, module)
         self._run_passes(passes, module)
         executable = ctypes.create_string_buffer(4096)
