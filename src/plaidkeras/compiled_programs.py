@@ -1,6 +1,6 @@
 """PlaidML's programs for the CPU are compiled once, and kept: see program_cache.py.
 
-Compiling takes longer than all else before the first step, and PlaidML keeps nothing of it. Here five of
+Compiling takes longer than all else before the first step, and PlaidML keeps nothing of it. Here six of
 its functions are looked at before they begin:
 
     Platform::MakeProgram          has a program compiled: its text and shapes are the key
@@ -186,7 +186,7 @@ class _Watch:
         """Code to be kept."""
         if compiling := self.by_thread.pop(threading.get_ident(), None):
             compiling.objects = [ctypes.string_at(code.start, code.length)]
-            if self.translation.answer:
+            if self.translation.answer is not None:
                 self.translation.return_code(*compiling.objects)
             _keep(compiling)
 

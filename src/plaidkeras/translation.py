@@ -17,7 +17,7 @@ import signal
 import warnings
 from collections.abc import Iterator
 
-from plaidkeras import library
+from plaidkeras import library, processor
 
 # Functions of the library of 0.7.0 for Linux, each with its first instructions.
 RUN_PASSES = 0x19c4040, bytes.fromhex("554889e5415741564989fe4155")  # legacy::PassManagerImpl::run
@@ -104,13 +104,14 @@ class Translation:
         Each process comes to call `return_code`. Call this while no other thread has LLVM do anything.
         """
         size = {function: self._size(function) for function in _functions(module)}
-        count = min(len(os.sched_getaffinity(0)), MOST)
+        count = min(processor.usable_cores(), MOST)
         if sum(size.values()) < FEW or count == 1:
             return []
+        callers = {function: self._callers(function) for function in size}
         started = []
         with contextlib.suppress(OSError, RuntimeError):  # no more processes, no more memory, or Python ends
-            for part in self._parts(size, module, count):
-                started.append(self._start(part, passes, module))
+            for part in _parts(size, callers, count):
+                started.append(self._start(part, callers, passes, module))
         objects = [_answer(process, pipe) for process, pipe in started]
         return objects if len(objects) == count and all(objects) else []
 
@@ -120,31 +121,7 @@ class Translation:
             answer.write(code + END)
         os._exit(0)
 
-    def _parts(self, size: dict[int, int], module: int, count: int) -> list[set[int]]:
-        """The functions of each part; what is no kernel's is in the first."""
-        callees = {function: [] for function in size}
-        for function in size:
-            for caller in self._callers(function):
-                callees[caller].append(function)
-
-        def with_callees(function):
-            return {function}.union(*map(with_callees, callees[function]))
-
-        def total(functions):
-            return sum(map(size.get, functions))
-
-        main = max(callees.values(), key=len)  # what the function that calls all kernels calls
-        kernels = sorted(map(with_callees, main), key=total, reverse=True)
-        parts = [set(size).difference(*kernels), *(set() for _ in range(count - 1))]
-        loads = [total(part) for part in parts]
-        for kernel in kernels:
-            after = [load + total(kernel - part) for load, part in zip(loads, parts)]
-            least = after.index(min(after))
-            parts[least] |= kernel
-            loads[least] = after[least]
-        return parts
-
-    def _start(self, part: set[int], passes: int, module: int) -> tuple[int, int]:
+    def _start(self, part: set[int], callers: dict[int, set[int]], passes: int, module: int) -> tuple[int, int]:
         """Have another process translate a part of a module: (its number, the pipe where it answers)."""
         reading, writing = os.pipe()
         this = os.getpid()
@@ -156,7 +133,7 @@ class Translation:
             if process == 0:
                 os.close(reading)
                 self.answer = writing
-                self._translate(part, passes, module)
+                self._translate(part, callers, passes, module)
         except BaseException:
             os.close(reading)
             raise
@@ -167,26 +144,24 @@ class Translation:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         return process, reading
 
-    def _translate(self, part: set[int], passes: int, module: int) -> None:
+    def _translate(self, part: set[int], callers: dict[int, set[int]], passes: int, module: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is the other's to answer
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(TIME_LIMIT)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        self._leave(part, module)
+        self._leave(part, callers, module)
         self._run_passes(passes, module)
         executable = ctypes.create_string_buffer(4096)
         self._make_executable(executable, ctypes.byref(ProgramModule(module)))
 
-    def _leave(self, part: set[int], module: int) -> None:
+    def _leave(self, part: set[int], callers: dict[int, set[int]], module: int) -> None:
         """Leave only some functions in a module, and have those seen that other parts call, or have; and leave
         its variables where its entry is, which nothing calls."""
-        functions = set(_functions(module))
-        callers = {function: self._callers(function) for function in functions}
-        for function in functions:
+        for function in callers:
             if function not in part or not callers[function] <= part:
                 _Linkage.from_address(function + LINKAGE).bits = EXTERNAL
-        for function in functions - part:
+        for function in callers.keys() - part:
             self._drop(function)
         if all(callers[function] for function in part):
             for variable in _nodes(module + VARIABLES):
@@ -207,6 +182,31 @@ class Translation:
                 callers.add(self._function_of(user))
             use = _word(use + NEXT)
         return callers
+
+
+def _parts(size: dict[int, int], callers: dict[int, set[int]], count: int) -> list[set[int]]:
+    """The functions of each part; what is no kernel's is in the first."""
+    callees = {function: [] for function in size}
+    for function in size:
+        for caller in callers[function]:
+            callees[caller].append(function)
+
+    def with_callees(function):
+        return {function}.union(*map(with_callees, callees[function]))
+
+    def total(functions):
+        return sum(map(size.get, functions))
+
+    main = max(callees.values(), key=len)  # what the function that calls all kernels calls
+    kernels = sorted(map(with_callees, main), key=total, reverse=True)
+    parts = [set(size).difference(*kernels), *(set() for _ in range(count - 1))]
+    loads = [total(part) for part in parts]
+    for kernel in kernels:
+        after = [load + total(kernel - part) for load, part in zip(loads, parts)]
+        least = after.index(min(after))
+        parts[least] |= kernel
+        loads[least] = after[least]
+    return parts
 
 
 class _Linkage(ctypes.Structure):

@@ -1,14 +1,15 @@
 """A member as a job: one at a time in a folder, in a process of its own, whose end is explained."""
 
+import functools
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 
 from digits import member as jobs
@@ -36,22 +37,11 @@ def record(folder) -> MemberRecord:
     return Member(folder, {}).record
 
 
-def wait_until(holds) -> None:
-    for _ in range(400):
-        if holds():
-            return
-        time.sleep(0.05)
-    pytest.fail("what was waited for never came")
+wait_until = functools.partial(processes.wait_until, seconds=20)
 
 
 def wait_for(path) -> None:
     wait_until(lambda: path.exists() and path.read_text())
-
-
-def is_running(pid: int) -> bool:
-    """An orphan that has ended may stay a zombie, where nobody takes note of it."""
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def children(pid: int) -> list[int]:
@@ -127,7 +117,7 @@ def test_ctrl_c_ends_the_child_and_is_noted(train, child_does, tmp_path):
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
         train()
-    assert not is_running(int(pid.read_text()))
+    assert not processes.is_running(int(pid.read_text()))
     assert (record(tmp_path / "member").status, record(tmp_path / "member").error) == (FAILED, "KeyboardInterrupt")
 
 
@@ -230,4 +220,4 @@ def test_the_child_ends_as_soon_as_its_parent_does(sample, tmp_path, ending):
         [child] = children(parent.pid)
         parent.send_signal(signal.Signals[ending])
         parent.wait()
-    wait_until(lambda: not is_running(child))
+    wait_until(lambda: not processes.is_running(child))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import is_running, wait_until
 
 from digits.member import TrainingError
 from digits.run import Run, finished_runs
@@ -30,20 +31,6 @@ def data(write_csvs, tmp_path):
 def children_of(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for task in tasks for child in task.read_text().split()]
-
-
-def is_running(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
-
-
-def wait_until(holds, seconds=60):
-    for _ in range(seconds * 20):
-        found = holds()
-        if found:
-            return found
-        time.sleep(0.05)
-    pytest.fail("what was waited for never came")
 
 
 def pids_in(runs: Path) -> list[int]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from small_network import NETWORK
 
 from plaidkeras import temporaries
 
@@ -18,16 +19,7 @@ if sys.argv[1] == "stock":
     temporaries.share_memory = lambda: False
 import plaidkeras
 plaidkeras.install("llvm_cpu.0")
-import numpy as np
-from keras.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-from keras.models import Sequential
-np.random.seed(4)
-model = Sequential([
-    Conv2D(16, 3, activation="relu", input_shape=(16, 16, 1)), BatchNormalization(),
-    Conv2D(32, 3, padding="same", activation="relu"), MaxPooling2D(), Conv2D(32, 3, strides=2, activation="relu"),
-    Dropout(0.25), Flatten(), BatchNormalization(), Dense(64, activation="relu"), Dense(10, activation="softmax")])
-model.compile("adam", "categorical_crossentropy")
-images, labels = np.random.rand(64, 16, 16, 1), np.eye(10)[np.arange(64) % 10]
+""" + NETWORK + """
 losses = [float(model.train_on_batch(images, labels)) for _ in range(3)]
 print(losses, hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest())
 """

@@ -4,9 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+from processes import is_running, wait_until
+from small_network import NETWORK
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the library is known on Linux only")
 
@@ -26,16 +27,7 @@ def counted(*arguments):
 translation.Translation.objects = counted
 import plaidkeras
 plaidkeras.install("llvm_cpu.0")
-import numpy as np
-from keras.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-from keras.models import Sequential
-np.random.seed(4)
-model = Sequential([
-    Conv2D(16, 3, activation="relu", input_shape=(12, 12, 1)), BatchNormalization(),
-    Conv2D(32, 3, padding="same", activation="relu"), MaxPooling2D(), Conv2D(32, 3, strides=2, activation="relu"),
-    Dropout(0.25), Flatten(), BatchNormalization(), Dense(64, activation="relu"), Dense(10, activation="softmax")])
-model.compile("adam", "categorical_crossentropy")
-images, labels = np.random.rand(32, 12, 12, 1), np.eye(10)[np.arange(32) % 10]
+""" + NETWORK + """
 model.fit(images, labels, batch_size=16, epochs=2, verbose=0)
 computed = [*model.get_weights(), model.predict(images)]
 print(max(parts), hashlib.sha256(b"".join(array.tobytes() for array in computed)).hexdigest())
@@ -112,10 +104,10 @@ translation.Translation._leave = wait
 """
     process = subprocess.Popen([sys.executable, "-c", TRAIN.format(first=waiting)], env=ENVIRONMENT,
                                stderr=subprocess.DEVNULL)
-    translating = _wait_for(lambda: started.exists() and len(numbers := started.read_text().split()) == 3 and numbers)
+    translating = wait_until(lambda: started.exists() and len(numbers := started.read_text().split()) == 3 and numbers)
     process.kill()
     process.wait()
-    _wait_for(lambda: not any(_runs(int(number)) for number in translating))
+    wait_until(lambda: not any(is_running(int(number)) for number in translating))
 
 
 @pytest.mark.slow
@@ -154,19 +146,3 @@ def test_of_equal_functions_one_is_left():
     said = subprocess.run([sys.executable, "-c", EQUAL], check=True, capture_output=True, text=True, env=ENVIRONMENT)
     value, before, after = said.stdout.rsplit(maxsplit=2)
     assert value == "[[1.5 1.5]]" and int(before) > 40 > int(after)
-
-
-def _wait_for(condition):
-    deadline = time.monotonic() + 60
-    while not (result := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return result
-
-
-def _runs(process):
-    try:
-        with open(f"/proc/{process}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
