@@ -23,7 +23,7 @@ def install(device: str | None = None) -> Device:
     PlaidML is not, and RuntimeError if keras was imported first. A second call changes nothing.
     """
     from plaidkeras import (code_generation, compat, compile_time, compiled_programs, compiler_patches,
-                            matrix_kernels, memory_functions)
+                            matrix_kernels, memory_functions, stencils)
     from plaidkeras.device import CPU, choose, configure, why_no_plaidml
 
     if absence := why_no_plaidml():
@@ -41,6 +41,7 @@ def install(device: str | None = None) -> Device:
     code_generation.vectorize()
     code_generation.know_tensors_apart()
     code_generation.know_all_calls()
+    stencils.prefer_rows_that_lie_together()
     matrix_kernels.clear_registers()
     matrix_kernels.look_up_in_a_table()
     memory_functions.serve_programs()

@@ -23,13 +23,13 @@ import threading
 from pathlib import Path
 
 from plaidkeras import (code_generation, compile_time, compiler_patches, library, processor, program_cache,
-                        temporaries, translation, wire_format)
+                        stencils, temporaries, translation, wire_format)
 from plaidkeras.translation import Twine
 from plaidkeras.wire_format import field, fields
 
 LOOKS_AT_COMPILING = {"PLAIDML_STRIPE_OUTPUT", "PLAIDML_CPU_PROFILE", "VTUNE_PROFILE"}
-DETERMINES_CODE = (code_generation, compile_time, compiler_patches, library, processor, temporaries, translation,
-                   wire_format)
+DETERMINES_CODE = (code_generation, compile_time, compiler_patches, library, processor, stencils, temporaries,
+                   translation, wire_format)
 
 # Functions of the library of 0.7.0 for Linux, each with its first instructions.
 MAKE_PROGRAM = 0x3b6b30, bytes.fromhex("554889e5415741564989fe4155")
@@ -236,7 +236,7 @@ def _compiler_fingerprint() -> bytes:
     """All that determines the code of a program, apart from the program. What is to be changed is changed."""
     changes = [code_generation.use_instructions_of_the_processor(), code_generation.vectorize(),
                code_generation.know_tensors_apart(), code_generation.know_all_calls(),
-               compile_time.optimize_less(),
+               stencils.prefer_rows_that_lie_together(), compile_time.optimize_less(),
                compile_time.number_names_from_their_count(), compiler_patches.apply(), temporaries.share_memory()]
     files = [__file__, *(module.__file__ for module in DETERMINES_CODE)]
     return bytes(changes) + b"".join(Path(file).read_bytes() for file in files)

@@ -13,13 +13,14 @@ from plaidkeras.library import change
 # A few steps of a small network with every kind of kernel: element-wise, copies, sums, products.
 TRAIN = """
 import hashlib, sys
-from plaidkeras import code_generation, compile_time, matrix_kernels, memory_functions
+from plaidkeras import code_generation, compile_time, matrix_kernels, memory_functions, stencils
 if sys.argv[1] == "stock":
     code_generation.use_instructions_of_the_processor = code_generation.vectorize = lambda: False
     code_generation.know_tensors_apart = code_generation.know_all_calls = lambda: False
     matrix_kernels.clear_registers = matrix_kernels.look_up_in_a_table = lambda: False
     memory_functions.serve_programs = lambda: False
     compile_time.optimize_less = compile_time.number_names_from_their_count = lambda: False
+    stencils.prefer_rows_that_lie_together = lambda: False
 import plaidkeras
 plaidkeras.install("llvm_cpu.0")
 import numpy as np
