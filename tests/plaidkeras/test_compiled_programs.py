@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from library_memory import elsewhere
 
 from plaidkeras import compiled_programs
 
@@ -108,7 +109,7 @@ def test_who_looks_at_compiling_sees_it(first, tmp_path):
 def test_in_a_library_that_is_not_known_nothing_is_looked_at(monkeypatch):
     monkeypatch.setattr(compiled_programs, "_Watch", lambda memory: pytest.fail("it is looked at"))
     for at, beginning in compiled_programs.OPTIMIZE, compiled_programs.COPY:
-        for other in (at, beginning[::-1]), (at + 1, beginning), (2 ** 62, beginning):
+        for other in elsewhere(at, beginning):
             known = [function for function in compiled_programs.KNOWN if function[0] != at]
             monkeypatch.setattr(compiled_programs, "KNOWN", (*known, other))
             assert not compiled_programs.keep_compiled_programs.__wrapped__()

@@ -6,6 +6,7 @@ import sys
 import keras.backend as K
 import numpy as np
 import pytest
+from library_memory import other_libraries, read
 
 from plaidkeras import stencils
 from plaidkeras.library import change
@@ -51,19 +52,17 @@ def cores(request, monkeypatch):
     """What PlaidML takes the machine to have; batches depend on it, since a program is compiled once."""
     monkeypatch.setenv("PLAIDKERAS_CACHE", "")  # what is kept is not compiled
     told = b"\xb8" + request.param.to_bytes(4, "little") + b"\xc3"  # mov eax, cores; ret
-    before = []
-    change(lambda memory: before.append(memory.read(CORES, len(told))) or True, lambda memory: memory.write(CORES, told))
+    before = read(CORES, len(told))
+    assert change(lambda memory: memory.has(CORES, before), lambda memory: memory.write(CORES, told))
     yield request.param
-    change(lambda memory: True, lambda memory: memory.write(CORES, *before))
+    assert change(lambda memory: memory.has(CORES, told), lambda memory: memory.write(CORES, before))
 
 
 def convolved(x, weights):
     """A convolution of one channel more than the axes of x, in float64."""
     windows = np.lib.stride_tricks.sliding_window_view(
         x.astype("float64"), weights.shape[:-2], axis=tuple(range(1, x.ndim - 1)))
-    rank = x.ndim - 2
-    return np.tensordot(windows, weights, axes=([1 + rank, *range(2 + rank, 2 + 2 * rank)],
-                                                [rank, *range(rank)]))
+    return np.tensordot(windows, np.moveaxis(weights, -2, 0), axes=weights.ndim - 1)
 
 
 def convolve(shape, weights_shape, more=0):
@@ -115,9 +114,5 @@ def test_more_axes_than_llvm_keeps_in_their_order_are_computed_too(cores):
 
 def test_rows_are_preferred_in_the_library_that_is_known_only(monkeypatch):
     assert stencils.prefer_rows_that_lie_together()
-    for name in "SEARCH", "CONFLICTS", "RANGE":
-        at, code = getattr(stencils, name)
-        for other in (at, code[::-1]), (at + 1, code), (2 ** 62, code):
-            with monkeypatch.context() as patched:
-                patched.setattr(stencils, name, other)
-                assert not stencils.prefer_rows_that_lie_together.__wrapped__()
+    for _ in other_libraries(monkeypatch, stencils, "SEARCH", "CONFLICTS", "RANGE"):
+        assert not stencils.prefer_rows_that_lie_together.__wrapped__()
