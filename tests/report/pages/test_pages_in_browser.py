@@ -10,13 +10,18 @@ from pages_as_trees import NAMES
 
 @pytest.fixture
 def visit(browser, made_site):
-    """visit("index", ...) opens a page; keywords go to the browser's context."""
+    """visit("index", ...) opens a page; keywords go to the browser's context.
+
+    With scripts=False none runs, as while a page arrives.
+    """
     contexts = []
 
-    def open_page(name, **options):
+    def open_page(name, scripts=True, **options):
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
+        if not scripts:
+            page.route("**/*.js", lambda route: route.abort())
         page.requests, page.complaints = [], []
         page.on("request", lambda request: page.requests.append(request.url))
         page.on("console", lambda message: page.complaints.append(message.text))
@@ -47,13 +52,49 @@ def test_a_page_opens_from_its_folder_whole_and_asks_nobody_else(visit, name):
         return images.filter(image => !image.naturalWidth).map(image => image.src);
     }""")
     assert broken == []
-    assert page.evaluate("""() => new Promise(done => {
-        new PerformanceObserver(list => done(list.getEntries().map(entry => entry.value)))
-            .observe({type: 'layout-shift', buffered: true});
-        setTimeout(() => done([]), 20);
-    })""") == []  # nothing jumps while loading
     assert page.complaints == []
     assert all(url.startswith("file://") for url in page.requests)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_jumps_while_a_page_arrives(visit, name):
+    # A page that has not wholly arrived lacks its last elements: taken away one by one, from the
+    # end, none of them moves those before it. Counted as browsers do: share of the window that
+    # moves, times the share of the window by which it moves (web.dev/articles/cls).
+    for width, height in (1280, 720), (390, 844):
+        page = visit(name, viewport={"width": width, "height": height}, scripts=False)
+        shift, moved = page.evaluate("""() => {
+            const place = element => element.getBoundingClientRect();
+            const within = (from, to, size) => Math.max(0, Math.min(to, size) - Math.max(from, 0));
+            const visible = box => within(box.left, box.right, innerWidth)
+                                 * within(box.top, box.bottom, innerHeight);
+            const elements = [...document.body.querySelectorAll('*')]
+                .filter(element => !element.ownerSVGElement);
+            let places = elements.map(place), shift = 0;
+            const moved = [];
+            while (elements.length) {
+                const gone = places[elements.length - 1];
+                elements.pop().remove();
+                if (!visible(gone)) continue;
+                const now = elements.map(place);
+                let worst = 0;
+                now.forEach((box, i) => {
+                    const distance = Math.max(Math.abs(box.left - places[i].left),
+                                              Math.abs(box.top - places[i].top));
+                    const area = Math.min(visible(box), visible(places[i]));
+                    const score = area / (innerWidth * innerHeight)
+                                * distance / Math.max(innerWidth, innerHeight);
+                    if (distance < 3 || score <= worst) return;
+                    worst = score;
+                    moved.push(elements[i].outerHTML.slice(0, 80));
+                });
+                shift += worst;
+                places = now;
+            }
+            return [shift, moved];
+        }""")
+        assert shift < .01, moved
 
 
 def test_all_is_there_without_javascript(visit):
