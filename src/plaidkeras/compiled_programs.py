@@ -6,7 +6,8 @@ its functions are looked at before they begin:
     Platform::MakeProgram          has a program compiled: its text and shapes are the key
     lang::GenerateStripe           makes statements of its text: one that is kept has none
     codegen::Optimize              tiles and fuses them: not those of one that is kept
-    Native::compile                has LLVM translate them: of what is not kept yet we take what is needed
+    Native::compile                has LLVM translate them: first temporaries get their memory, see
+                                   temporaries.py; of what is not kept yet we take what is needed
     PassManagerImpl::run           has LLVM optimize it: this is done on all cores, see translation.py
     MCJIT::generateCodeForModule   asks LLVM's ObjectCache for machine code: it answers with what is there
 
@@ -44,6 +45,7 @@ DELETE_BLOCK = 0x1c71b80, bytes.fromhex("554889e5534889fb")  # its message
 CREATE_PROGRAM = 0x1c74660, bytes.fromhex("55488d053035a300")  # a message
 DELETE_PROGRAM = 0x1c745b0, bytes.fromhex("554889e5534889fb")
 FROM_MESSAGE = 0x1c496e0, bytes.fromhex("554889e541574989")  # stripe::FromProto, of a program
+RELEASE = 0x375900, bytes.fromhex("554889e541544c8b252bee3302")  # _Sp_counted_base::_M_release
 DELETE = 0x1db8bbb, bytes.fromhex("e9604343fe")  # operator delete: ctypes may find the free of another malloc
 COPY = 0x1a81910, bytes.fromhex("554889e54154534c")  # MemoryBuffer::getMemBufferCopy
 READ_OBJECT = 0x17ac2a0, bytes.fromhex("554889e541554154534889fb")  # ObjectFile::createELFObjectFile
@@ -52,10 +54,11 @@ ASKING = 0x8b0da2, bytes.fromhex("488bb340040000")  # in GENERATE_CODE: mov rsi,
 OBJECT_CACHE = 0x440
 START_OF_BUFFER = 0x8  # in a MemoryBuffer
 KNOWN = (MAKE_PROGRAM, GENERATE_STRIPE, OPTIMIZE, COMPILE, GENERATE_CODE, SERIALIZE, PARSE, INTO_MESSAGE,
-         DELETE_BLOCK, CREATE_PROGRAM, DELETE_PROGRAM, FROM_MESSAGE, DELETE, COPY, READ_OBJECT, ADD_OBJECT, ASKING,
+         DELETE_BLOCK, CREATE_PROGRAM, DELETE_PROGRAM, FROM_MESSAGE, RELEASE, DELETE, COPY, READ_OBJECT, ADD_OBJECT, ASKING,
          *translation.KNOWN)
 IS_IN_ORDER = 0x284f582  # CodedOutputStream::default_serialization_deterministic_: of what is in maps
 
+ENTRY_OF_PROGRAM = 48  # where a stripe::Program has its entry, behind a map
 ID, DEVICE = 1, 2  # fields of a Program of tile.proto
 ENTRY, BLOCK, STATEMENTS = 1, 6, 6  # of a Program, a Statement and a Block of stripe.proto
 CPU = b"llvm_cpu.0"
@@ -70,6 +73,11 @@ class Text(ctypes.Structure):
 class Message(ctypes.Structure):
     """A message of Protocol Buffers, and some room."""
     _fields_ = [("content", ctypes.c_char * 1024)]
+
+
+class Shared(ctypes.Structure):
+    """std::shared_ptr"""
+    _fields_ = [("value", Address), ("count", Address)]
 
 
 class Memory(ctypes.Structure):
@@ -111,6 +119,7 @@ class _Watch:
     def __init__(self, memory: library.Library):
         self.compiler = _compiler_fingerprint()
         self.by_thread: dict[int, Compiling] = {}
+        self.translated: dict[int, Shared] = {}  # by thread too: the program that LLVM is to translate
         self._serialize = memory.function(SERIALIZE[0], None, Address, Address)
         self._parse = memory.function(PARSE[0], ctypes.c_bool, Address, ctypes.c_char_p, ctypes.c_int)
         self._into_message = memory.function(INTO_MESSAGE[0], None, Address, Address)
@@ -119,6 +128,7 @@ class _Watch:
         self._delete_program = memory.function(DELETE_PROGRAM[0], None, Address)
         self._from_message = memory.function(FROM_MESSAGE[0], None, Address, Address)
         self._copy = memory.function(COPY[0], None, Address, ctypes.c_char_p, ctypes.c_size_t, Address)
+        self._release = memory.function(RELEASE[0], None, Address)
         self._delete = memory.function(DELETE[0], None, Address)
         self._read_object = memory.function(READ_OBJECT[0], None, Address, Memory)
         self._add_object = memory.function(ADD_OBJECT[0], None, Address, Address)
@@ -148,15 +158,23 @@ class _Watch:
     def generate_stripe(self, arguments) -> bool:  # result, ...
         if not (compiling := self._compiling()) or not compiling.objects:
             return False
-        self._make_stripe(arguments[0], field(ENTRY, field(BLOCK, compiling.block)))
+        self._make_program(arguments[0], compiling.block)
         return True
 
     def optimize(self, arguments) -> bool:
         return bool((compiling := self._compiling()) and compiling.objects)
 
     def compile(self, arguments) -> None:  # compiler, block, ...
-        if (compiling := self._compiling()) and not compiling.objects:
-            compiling.block = self._without_statements(arguments[1])
+        compiling = self._compiling()
+        if compiling and compiling.objects:
+            return
+        program = self._serialized_block(arguments[1])
+        if compiling:
+            compiling.block = b"".join(field(*part) for part in fields(program) if part[0] != STATEMENTS)
+        self._forget_translated()
+        made = self.translated[threading.get_ident()] = Shared()
+        self._make_program(ctypes.byref(made), temporaries.share_memory(program))
+        arguments[1] = Address.from_address(made.value + ENTRY_OF_PROGRAM).value
 
     def run_passes(self, arguments) -> bool:  # passes, module
         if not (compiling := self._compiling()):
@@ -171,6 +189,7 @@ class _Watch:
         return bool(compiling.objects)
 
     def generate_code(self, arguments) -> None:  # MCJIT, module
+        self._forget_translated()
         Address.from_address(arguments[0] + OBJECT_CACHE).value = ctypes.addressof(self._object_cache)
         for code in compiling.objects[1:] if (compiling := self._compiling()) else ():
             self._add(code, arguments[0])
@@ -190,6 +209,10 @@ class _Watch:
                 self.translation.return_code(*compiling.objects)
             _keep(compiling)
 
+    def _forget_translated(self) -> None:
+        if program := self.translated.pop(threading.get_ident(), None):
+            self._release(program.count)
+
     def _compiling(self) -> Compiling | None:
         return self.by_thread.get(threading.get_ident())
 
@@ -201,12 +224,12 @@ class _Watch:
             self._delete(text.start)
         return content
 
-    def _without_statements(self, block) -> bytes:
+    def _serialized_block(self, block) -> bytes:
         message = Message()
         self._into_message(ctypes.byref(message), block)
         content = self._serialized(ctypes.byref(message))
         self._delete_block(ctypes.byref(message))
-        return b"".join(field(number, part) for number, part in fields(content) if number != STATEMENTS)
+        return content
 
     def _copy_into(self, buffer, code: bytes) -> None:
         self._copy(buffer, code, len(code), ctypes.byref(Twine(kinds=(Twine.EMPTY, Twine.EMPTY))))
@@ -219,8 +242,8 @@ class _Watch:
         self._read_object(ctypes.byref(read), Memory(start, len(code)))
         self._add_object(engine, ctypes.byref(Object(read.value, buffer)))
 
-    def _make_stripe(self, result, content: bytes) -> None:
-        message = Message()
+    def _make_program(self, result, block: bytes) -> None:
+        content, message = field(ENTRY, field(BLOCK, block)), Message()
         self._create_program(ctypes.byref(message))
         self._parse(ctypes.byref(message), content, len(content))
         self._from_message(result, ctypes.byref(message))
@@ -237,6 +260,6 @@ def _compiler_fingerprint() -> bytes:
     changes = [code_generation.use_instructions_of_the_processor(), code_generation.vectorize(),
                code_generation.know_tensors_apart(), code_generation.know_all_calls(),
                stencils.prefer_rows_that_lie_together(), compile_time.optimize_less(),
-               compile_time.number_names_from_their_count(), compiler_patches.apply(), temporaries.share_memory()]
+               compile_time.number_names_from_their_count(), compiler_patches.apply()]
     files = [__file__, *(module.__file__ for module in DETERMINES_CODE)]
     return bytes(changes) + b"".join(Path(file).read_bytes() for file in files)

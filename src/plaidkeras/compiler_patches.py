@@ -14,9 +14,6 @@ sizes are computed in tiles that divide them, as all others are.
 transposes and pools call a function for each element. Element-wise operations it leaves whole, for
 one core. The patched pass cuts only the products for the matrix kernels like that, whose parts are
 large already; all else is cut into tiles of some 2,000 elements that use whole cache lines.
-
-Last comes a pass that lets temporaries share memory, see temporaries.py. In its place the first of two
-that prune unused references goes.
 """
 
 import functools
@@ -25,7 +22,6 @@ import mmap
 import sys
 from collections.abc import Iterator
 
-from plaidkeras import temporaries
 from plaidkeras.wire_format import field, fields
 
 UNBOUNDED = 2 ** 32 - 1
@@ -79,11 +75,6 @@ PATCHED = {
 }
 
 
-FIRST_PRUNING = 1  # its place among the passes
-SHARED_MEMORY = _settings(b"MemoryPlacementPass", field(1, b"program"), field(3, 64),  # bytes to align to
-                          field(4, field(1, field(1, b"DRAM"))))
-
-
 def _passes(table: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Name and settings of each pass of a table."""
     for _, entry in fields(table):
@@ -91,12 +82,9 @@ def _passes(table: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield name, entry[len(field(1, name)):]
 
 
-def patched(table: bytes, shares_memory: bool) -> bytes:
+def patched(table: bytes) -> bytes:
     """PlaidML's table with our passes in it, as long as it was."""
-    passes = list(_passes(table))
-    if shares_memory:
-        passes = [*passes[:FIRST_PRUNING], *passes[FIRST_PRUNING + 1:], (b"share_memory", SHARED_MEMORY)]
-    first, *others = [settings for name, own in passes for settings in PATCHED.get(name, [own])]
+    first, *others = [settings for name, own in _passes(table) for settings in PATCHED.get(name, [own])]
     others = b"".join(field(1, field(1, b"") + settings) for settings in others)
     return next(new for new in (field(1, field(1, b" " * length) + first) + others
                                 for length in range(LENGTH))  # of a name that fills what is left
@@ -115,18 +103,17 @@ def apply() -> bool:
     import plaidml
 
     plaidml._lib()  # loads the library, and so the table
-    shares_memory = temporaries.share_memory()
     try:
         with open("/proc/self/maps") as maps, open("/proc/self/mem", "r+b", buffering=0) as memory:
             segments = [line.split()[:2] for line in maps]
             # The library keeps one, on the heap, which comes first; the rest need not be read.
-            return any(_patch_between(memory, *(int(address, 16) for address in ends.split("-")), shares_memory)
+            return any(_patch_between(memory, *(int(address, 16) for address in ends.split("-")))
                        for ends, access in segments if access.startswith("rw"))
     except OSError:  # some containers deny a process its own memory
         return False
 
 
-def _patch_between(memory, start: int, end: int, shares_memory: bool) -> bool:
+def _patch_between(memory, start: int, end: int) -> bool:
     """Patch the table wherever it lies between two addresses; returns whether it lies there."""
     try:
         with mmap.mmap(-1, end - start) as held:  # malloc would keep so large a block
@@ -138,7 +125,7 @@ def _patch_between(memory, start: int, end: int, shares_memory: bool) -> bool:
                 table = held[at:at + LENGTH]
                 if hashlib.sha256(table).hexdigest() == SHA256:
                     memory.seek(start + at)
-                    memory.write(patched(table, shares_memory))
+                    memory.write(patched(table))
                     found = True
                 at = held.find(BEFORE_TABLE, at)
             return found

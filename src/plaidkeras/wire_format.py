@@ -1,4 +1,4 @@
-"""Messages of Protocol Buffers, as bytes: fields that hold bytes are read, all kinds are written."""
+"""Messages of Protocol Buffers: their fields that hold bytes, ints, or floats as doubles."""
 
 import struct
 from collections.abc import Iterator
@@ -18,16 +18,25 @@ def field(number: int, content) -> bytes:
     return varint(number << 3 | 1) + struct.pack("<d", content)
 
 
-def fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """Number and content of each field of a message whose fields all hold bytes, and are at most 15."""
+def fields(message: bytes) -> Iterator[tuple[int, bytes | int | float]]:
+    """Number and content of each field of a message, as `field` takes them."""
     at = 0
     while at < len(message):
-        number, length, shift = message[at] >> 3, 0, 0
-        while True:
-            at += 1
-            length |= (message[at] & 0x7F) << shift
-            shift += 7
-            if message[at] < 0x80:
-                break
-        at += 1 + length
-        yield number, message[at - length:at]
+        key, at = _varint(message, at)
+        number, kind = key >> 3, key & 7
+        content, at = _varint(message, at) if kind != 1 else (8, at)
+        if kind != 0:
+            at += content
+            content = message[at - content:at]
+        yield number, struct.unpack("<d", content)[0] if kind == 1 else content
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    """A number that begins at a place, and where it ends."""
+    number, shift = 0, 0
+    while True:
+        part = message[at]
+        number |= (part & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if part < 0x80:
+            return number, at

@@ -37,19 +37,14 @@ def test_where_it_cannot_be_patched_a_warning_says_so(monkeypatch):
         plaidkeras.install("llvm_cpu.0")
 
 
-@pytest.mark.parametrize("shares_memory", [False, True])
-def test_the_patched_table_is_as_long_and_has_all_other_passes_as_they_were(shares_memory):
+def test_the_patched_table_is_as_long_and_has_all_other_passes_as_they_were():
     own = plaidmls_own()
     assert hashlib.sha256(own).hexdigest() == compiler_patches.SHA256
-    new = compiler_patches.patched(own, shares_memory)
+    new = compiler_patches.patched(own)
     assert len(new) == len(own)
     kept = [settings for name, settings in compiler_patches._passes(own)
             if name not in compiler_patches.PATCHED]
     ours = [settings for each in compiler_patches.PATCHED.values() for settings in each]
-    if shares_memory:
-        assert kept.count(kept[1]) == 2  # the first of two that prune goes
-        del kept[1]
-        ours.append(compiler_patches.SHARED_MEMORY)
     found = [settings for _, settings in compiler_patches._passes(new)]
     assert sorted(found) == sorted(kept + ours)
     assert [each for each in found if each in kept] == kept  # in their order
