@@ -6,8 +6,8 @@ its functions are looked at before they begin:
     Platform::MakeProgram          has a program compiled: its text and shapes are the key
     lang::GenerateStripe           makes statements of its text: one that is kept has none
     codegen::Optimize              tiles and fuses them: not those of one that is kept
-    Native::compile                has LLVM translate them: first temporaries get their memory, see
-                                   temporaries.py; of what is not kept yet we take what is needed
+    Native::compile                has LLVM translate them: it gets them changed (first_values.py,
+                                   temporaries.py); of what is not kept yet we take what is needed
     PassManagerImpl::run           has LLVM optimize it: this is done on all cores, see translation.py
     MCJIT::generateCodeForModule   asks LLVM's ObjectCache for machine code: it answers with what is there
 
@@ -23,14 +23,14 @@ import os
 import threading
 from pathlib import Path
 
-from plaidkeras import (code_generation, compile_time, compiler_patches, library, processor, program_cache,
-                        stencils, temporaries, translation, wire_format)
+from plaidkeras import (code_generation, compile_time, compiler_patches, first_values, library, processor,
+                        program_cache, stencils, stripe, temporaries, translation, wire_format)
 from plaidkeras.translation import Twine
 from plaidkeras.wire_format import field, fields
 
 LOOKS_AT_COMPILING = {"PLAIDML_STRIPE_OUTPUT", "PLAIDML_CPU_PROFILE", "VTUNE_PROFILE"}
-DETERMINES_CODE = (code_generation, compile_time, compiler_patches, library, processor, stencils, temporaries,
-                   translation, wire_format)
+DETERMINES_CODE = (code_generation, compile_time, compiler_patches, first_values, library, processor, stencils,
+                   stripe, temporaries, translation, wire_format)
 
 # Functions of the library of 0.7.0 for Linux, each with its first instructions.
 MAKE_PROGRAM = 0x3b6b30, bytes.fromhex("554889e5415741564989fe4155")
@@ -54,8 +54,8 @@ ASKING = 0x8b0da2, bytes.fromhex("488bb340040000")  # in GENERATE_CODE: mov rsi,
 OBJECT_CACHE = 0x440
 START_OF_BUFFER = 0x8  # in a MemoryBuffer
 KNOWN = (MAKE_PROGRAM, GENERATE_STRIPE, OPTIMIZE, COMPILE, GENERATE_CODE, SERIALIZE, PARSE, INTO_MESSAGE,
-         DELETE_BLOCK, CREATE_PROGRAM, DELETE_PROGRAM, FROM_MESSAGE, RELEASE, DELETE, COPY, READ_OBJECT, ADD_OBJECT, ASKING,
-         *translation.KNOWN)
+         DELETE_BLOCK, CREATE_PROGRAM, DELETE_PROGRAM, FROM_MESSAGE, RELEASE, DELETE, COPY, READ_OBJECT, ADD_OBJECT,
+         ASKING, *translation.KNOWN)
 IS_IN_ORDER = 0x284f582  # CodedOutputStream::default_serialization_deterministic_: of what is in maps
 
 ENTRY_OF_PROGRAM = 48  # where a stripe::Program has its entry, behind a map
@@ -173,7 +173,7 @@ class _Watch:
             compiling.block = b"".join(field(*part) for part in fields(program) if part[0] != STATEMENTS)
         self._forget_translated()
         made = self.translated[threading.get_ident()] = Shared()
-        self._make_program(ctypes.byref(made), temporaries.share_memory(program))
+        self._make_program(ctypes.byref(made), temporaries.share_memory(first_values.set_late(program)))
         arguments[1] = Address.from_address(made.value + ENTRY_OF_PROGRAM).value
 
     def run_passes(self, arguments) -> bool:  # passes, module

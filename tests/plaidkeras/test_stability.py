@@ -75,7 +75,8 @@ def test_batches_of_any_number_of_rows_corrupt_no_memory_and_are_right(sizes):
 @pytest.mark.slow
 def test_primes_corrupt_memory_if_plaidml_is_left_as_it_is(monkeypatch):
     monkeypatch.setenv("PLAIDKERAS_CACHE", "")  # where programs of patched compilers are
-    leave = "from plaidkeras import compiler_patches; compiler_patches.apply = lambda: True\n"
+    leave = ("from plaidkeras import compiler_patches, temporaries\ncompiler_patches.apply = lambda: True\n"
+             "temporaries.share_memory = lambda program: program\n")
     assert run(leave + CHECKED, 37).returncode != 0
 
 

@@ -1,51 +1,12 @@
 """Temporaries share memory where they are not alive at once, and nothing else changes."""
 
-import os
 import random
-import subprocess
-import sys
 
 import pytest
-from small_network import NETWORK
+from changed_programs import train
 
-from plaidkeras import temporaries
-from plaidkeras.temporaries import BLOCK, OFFSET, PLACED, REFINEMENTS, STATEMENTS, place
-from plaidkeras.wire_format import field, fields
-
-# A few steps of a network with every kind of kernel, whose products have parts of their own in threads.
-TRAIN = """
-import hashlib, sys
-from plaidkeras import temporaries
-share_memory = temporaries.share_memory
-def look(program):
-    shared = program if sys.argv[1] == "stock" else share_memory(program)
-    for name, content in ("before", program), ("after", shared):
-        open(f"{sys.argv[2]}/{len(program)}.{name}", "wb").write(content)
-    return shared
-temporaries.share_memory = look
-import plaidkeras
-plaidkeras.install("llvm_cpu.0")
-""" + NETWORK + """
-losses = [float(model.train_on_batch(images, labels)) for _ in range(3)]
-print(losses, hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest())
-"""
-
-
-def train(which, folder):
-    """What is computed, and the largest program before and after."""
-    said = subprocess.run([sys.executable, "-c", TRAIN, which, str(folder)], check=True, capture_output=True, text=True,
-                          env={**os.environ, "PLAIDKERAS_CACHE": ""})
-    assert not said.stderr
-    before = max(folder.glob("*.before"), key=lambda path: path.stat().st_size)
-    return said.stdout, before.read_bytes(), before.with_suffix(".after").read_bytes()
-
-
-def parts_of(message, *numbers):
-    """What lies in a message in fields of these numbers, one in the other."""
-    if not numbers:
-        return [message]
-    return [part for number, content in fields(message) if number == numbers[0]
-            for part in parts_of(content, *numbers[1:])]
+from plaidkeras import stripe, temporaries
+from plaidkeras.temporaries import PLACED, place
 
 
 def overlap(one, other):
@@ -72,36 +33,29 @@ def test_those_that_follow_each_other_lie_at_the_same_place():
 
 
 @pytest.mark.slow
-def test_a_training_step_takes_half_the_memory_and_computes_the_same(tmp_path):
-    for folder in (tmp_path / "ours", tmp_path / "stock"):
-        folder.mkdir()
-    computed, before, after = train("ours", tmp_path / "ours")
-    assert computed == train("stock", tmp_path / "stock")[0] != ""
-    (main,) = parts_of(after, STATEMENTS, BLOCK)
-    placed = [temporaries._entry(part) for part in parts_of(main, REFINEMENTS) if PLACED in part]
-    ends = [dict(fields(refinement)).get(OFFSET, 0) + temporaries._allocated(name, refinement)[1]
-            for name, refinement in placed]
-    sizes = [temporaries._allocated(name, refinement)[1] for name, refinement in placed]
-    assert max(ends) < 0.5 * sum(sizes)
+def test_a_training_step_takes_half_the_memory_and_computes_the_same():
+    computed, before, after = train("temporaries.share_memory")
+    assert computed == train("temporaries.share_memory", "lambda program: program")[0] != ""
+    tensors, statements, were = {}, [], []
+    stripe.change_tensors(before, lambda all_of_them, _: were.extend(all_of_them) or [])
+    stripe.change_tensors(after, lambda all_of_them, named: statements.extend(all_of_them)
+                          or tensors.update({tensor.name: tensor for tensor in named}) or [])
+    placed = [tensor for tensor in tensors.values() if PLACED in tensor.message]
+    assert len(placed) > 100
+    ends = [stripe.part(tensor.message, stripe.OFFSET, 0) + tensor.bytes for tensor in placed]
+    assert max(ends) < 0.5 * sum(tensor.bytes for tensor in placed)
     # All else is as it was: what lies within a statement has no offset, since parts of it run in threads.
-    assert sorted(parts_of(main, STATEMENTS)) == sorted(parts_of(before, STATEMENTS, BLOCK, STATEMENTS))
-    assert b"placed" not in b"".join(parts_of(main, STATEMENTS))
+    assert statements == were
+    assert not any(b"placed" in statement for statement in statements)
+    assert {name for statement in statements for name in stripe.named(statement)} <= tensors.keys()
 
 
-@pytest.mark.slow
-def test_a_tensor_is_set_to_zero_right_before_it_is_used(tmp_path):
-    _, before, after = train("ours", tmp_path)
-    early, late = (parts_of(program, STATEMENTS, BLOCK, STATEMENTS) for program in (before, after))
-    zeros = [at for at, statement in enumerate(late) if temporaries._is_zero(statement)]
-    assert len(zeros) > 3
-    assert [temporaries._is_zero(statement) for statement in early[:len(zeros)]] == [True] * len(zeros)
-    for at in zeros:
-        (name,) = temporaries._tensors(late[at])
-        following = next(statement for statement in late[at:] if not temporaries._is_zero(statement))
-        assert name in temporaries._tensors(following)
-        assert not any(name in temporaries._tensors(statement) for statement in late[:at])
-
-
-def test_a_field_is_read_as_it_was_written():
-    message = field(1, b"name") + field(2, 300) + field(3, 0.25) + field(15, b"")
-    assert list(fields(message)) == [(1, b"name"), (2, 300), (3, 0.25), (15, b"")]
+def test_what_is_not_allocated_or_used_gets_no_offset():
+    size = stripe.field(stripe.SHAPE, stripe.field(stripe.TYPE, 50) + stripe.field(
+        stripe.DIMENSIONS, stripe.field(stripe.SIZE, 10) + stripe.field(stripe.STRIDE, 1)))
+    given = [stripe.Tensor(b"input", stripe.field(stripe.DIRECTION, 1) + stripe.field(stripe.FROM, b"X") + size),
+             stripe.Tensor(b"used", size), stripe.Tensor(b"unused", size)]
+    statements = [stripe.special(b"zero", given[1])]
+    input_, used, unused = temporaries._with_offsets(statements, given)
+    assert (input_, unused) == (given[0], given[2]) and used.message == size + stripe.field(stripe.OFFSET, 0) + PLACED
+    assert used.bytes == 40
