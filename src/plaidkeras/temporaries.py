@@ -16,6 +16,7 @@ from plaidkeras.wire_format import field
 
 PLACED = field(stripe.ATTRIBUTES, stripe.entry(b"placed", b""))  # says that the offset counts
 ALIGNMENT = 64  # bytes
+ENDLESS = 2 ** 62  # bytes: behind all others there is room
 
 
 def share_memory(program: bytes) -> bytes:
@@ -41,15 +42,15 @@ def place(temporaries: list[tuple[int, int, int]]) -> list[int]:
     The largest come first; each goes into the smallest gap that has room for it.
     """
     offsets = [0] * len(temporaries)
-    placed = np.zeros((len(temporaries), 4), "int64")  # start, end, first, last
+    placed = np.zeros((len(temporaries), 4), "int64")  # begin, end, first, last
     for count, this in enumerate(sorted(range(len(temporaries)), key=lambda each: -temporaries[each][0])):
         size, first, last = temporaries[this]
-        alive = placed[:count][(placed[:count, 2] <= last) & (first <= placed[:count, 3])]
-        ends, gaps = 0, []
-        for start, end in sorted(map(tuple, alive[:, :2].tolist())):
-            if start - ends >= size:
-                gaps.append((start - ends, ends))
-            ends = max(ends, end)
-        offsets[this] = min(gaps)[1] if gaps else ends
+        others = placed[:count]
+        alive = others[(others[:, 2] <= last) & (first <= others[:, 3])]
+        alive = alive[alive[:, 0].argsort()]
+        gaps_begin = np.maximum.accumulate(np.append(0, alive[:, 1]))
+        gaps = np.append(alive[:, 0], ENDLESS) - gaps_begin
+        gap = np.where(gaps < size, ENDLESS + 1, gaps).argmin()
+        offsets[this] = int(gaps_begin[gap])
         placed[count] = offsets[this], offsets[this] + -(-size // ALIGNMENT) * ALIGNMENT, first, last
     return offsets
