@@ -172,8 +172,9 @@ class _Watch:
         if compiling:
             compiling.block = b"".join(field(*part) for part in fields(program) if part[0] != STATEMENTS)
         self._forget_translated()
-        made = self.translated[threading.get_ident()] = Shared()
-        self._make_program(ctypes.byref(made), temporaries.share_memory(first_values.set_late(program)))
+        made, changed = Shared(), temporaries.share_memory(first_values.set_late(program))
+        self._make_program(ctypes.byref(made), changed)
+        self.translated[threading.get_ident()] = made
         arguments[1] = Address.from_address(made.value + ENTRY_OF_PROGRAM).value
 
     def run_passes(self, arguments) -> bool:  # passes, module

@@ -35,11 +35,17 @@ class DepthwiseConvolution(Operation):
         places, before = zip(*map(
             places_and_padding, spatial, window, strides, dilation, [padding] * len(window)))
         self.geometry = strides, dilation, before
+        # Zeros around a copy are faster than bounds in the loop.
+        padded = [max(dim + start, (count - 1) * stride + (size - 1) * rate + 1) for dim, start, count, stride,
+                  size, rate in zip(spatial, before, places, strides, window, dilation)]
+        i = indices("i", len(window))
+        put = listed(*(f"{axis} + {start}" for axis, start in zip(i, before)))
         super().__init__(
             _depthwise("function (X[N, {x}, C], K[{k}, C, M]) -> (O) {{"
+                       f" P[n, {put}, z : N, {listed(*map(str, padded))}, C] = =(X[n, {listed(*i)}, z]);"
                        f" O[n, {{i}}, {{z}} : N, {listed(*map(str, places))}, C * M] ="
-                       "   +(X[n, {read}, z] * K[{a}, z, {m}]){bound}; }}",
-                       window, strides, dilation, before, multiplier),
+                       "   +(P[n, {read}, z] * K[{a}, z, {m}]){bound}; }}",
+                       window, strides, dilation, (0,) * len(window), multiplier),
             [("X", x), ("K", weights)],
             [("O", Shape(x.shape.dtype, (x.shape.dims[0], *places, channels * multiplier)))])
 
@@ -66,16 +72,21 @@ def _depthwise(code, window, strides, dilation, before, multiplier):
 
 def depthwise_input_gradient(x: Value, weights: Value, dy: Value, strides, dilation, before) -> Value:
     """The gradient of DepthwiseConvolution with respect to x: a convolution of stride 1 by the weights
-    turned round, of dy with its elements a stride apart and zeros between."""
+    turned round, of dy with its elements a stride apart and zeros between and around them."""
     rank, window = len(strides), weights.shape.dims[:-2]
-    a = window_indices(window)
-    ahead = [(size - 1) * rate - start for size, rate, start in zip(window, dilation, before)]
+    i, a = indices("i", rank), window_indices(window)
+    reach = [(size - 1) * rate for size, rate in zip(window, dilation)]
+    put = listed(*(f"{stride}*{axis} + {far - start}"
+                   for stride, axis, far, start in zip(strides, i, reach, before)))
+    spread = listed(*(str(dim + far) for dim, far in zip(x.shape.dims[1:-1], reach)))
     turned = listed(*(f"{size - 1} - {place}" for size, place in zip(window, a)))
+    bounds = listed(*(f"{axis} < {dim}" for axis, dim in zip(i, dy.shape.dims[1:-1])))
     return kernel("DepthwiseInputGradient", _depthwise(
         "function (X[N, {x}, C], K[{k}, C, M], G[N, {I}, D]) -> (O) {{"
-        f" O[n, {{i}}, z : N, {{x}}, C] = +(G[n, {{read}}, {{z}}] * K[{turned}, z, {{m}}]){{bound}}; }}}}",
-        window, (1,) * rank, dilation, ahead, weights.shape.dims[-1]),
-        {"X": x, "K": weights, "G": spread(dy, strides)}, x.shape.dims)
+        f" P[n, {put}, z : N, {spread}, D] = =(G[n, {listed(*i)}, z]), {bounds} no_defract;"
+        f" O[n, {{i}}, z : N, {{x}}, C] = +(P[n, {{read}}, {{z}}] * K[{turned}, z, {{m}}]){{bound}}; }}}}",
+        window, (1,) * rank, dilation, (0,) * rank, weights.shape.dims[-1]),
+        {"X": x, "K": weights, "G": dy}, x.shape.dims)
 
 
 def depthwise_kernel_gradient(x: Value, weights: Value, dy: Value, strides, dilation, before) -> Value:
@@ -138,20 +149,14 @@ def with_zeros_around(x: Value, before, spatial) -> Value:
     return SpaceToDepth.function(x, ones, before, spatial, ones)
 
 
-def spread(x: Value, strides) -> Value:
-    """x (n, *spatial, c) with its elements a stride apart, and zeros between."""
-    if set(strides) == {1}:
-        return x
-    apart = [(places - 1) * stride + 1 for places, stride in zip(x.shape.dims[1:-1], strides)]
-    return DepthToSpace.function(x, strides, (0,) * len(strides), apart, (1,) * len(strides))
-
-
 def input_gradient(dy: Value, weights: Value, dims, strides, dilation, padding) -> Value:
     """kernels.conv_input_gradient, of any strides: also the transposed convolution of dy."""
     if set(strides) != {1}:
         if set(dilation) == {1}:
             return _strided_input_gradient(dy, weights, dims, strides, padding)
-        dy = spread(dy, strides)
+        # To one of stride 1, with zeros where no place was.
+        apart = [(places - 1) * stride + 1 for places, stride in zip(dy.shape.dims[1:-1], strides)]
+        dy = DepthToSpace.function(dy, strides, (0,) * len(strides), apart, (1,) * len(strides))
     return kernels.conv_input_gradient(dy, weights, dims, dilation, padding)
 
 

@@ -1,4 +1,4 @@
-"""Where a program sets tensors to zero, or to another first value of a sum, product, maximum or minimum.
+"""Where a program sets tensors to zero, or to the first value of a sum or product.
 
 PlaidML does so in a statement of its own, for the whole tensor: of all that it pads even before everything else.
 Then it goes to memory, and comes back when it is used: a fifth of a step of a network of depthwise convolutions
@@ -16,7 +16,8 @@ from plaidkeras import stripe
 from plaidkeras.stripe import Tensor, named, part, parts, tensors
 from plaidkeras.wire_format import field
 
-SET = {b"add": b"agg_init_add", b"mul": b"agg_init_mul", b"max": b"agg_init_max", b"min": b"agg_init_min"}
+# PlaidML would set maxima and minima to infinities there, in place of the largest numbers.
+SET = {b"add": b"agg_init_add", b"mul": b"agg_init_mul"}
 
 
 def set_late(program: bytes) -> bytes:
@@ -74,7 +75,24 @@ def _added_up(block: bytes, tensor: Tensor) -> Tensor | None:
                 or size * math.prod(loops[index] for index in moving) != whole:
             return None
         tiled.update(dict.fromkeys(moving))
-    return use if tiled.keys() == loops.keys() else None
+    return use if tiled.keys() == loops.keys() and _stays_within(block, use) else None
+
+
+def _stays_within(block: bytes, tile: Tensor) -> bool:
+    """Whether all that a block does to its tile lies within it, as the tile's sizes say."""
+    for statement in parts(block, stripe.STATEMENTS):
+        inner = part(statement, stripe.BLOCK, b"")
+        counts = stripe.ranges(inner)
+        for use in tensors(inner):
+            if use.source != tile.name:
+                continue
+            for (begin, factors), size, whole in zip(use.access, use.sizes, tile.sizes):
+                reach = begin + size + sum(factor * (counts.get(index, 1) - 1) for index, factor in factors.items())
+                if begin < 0 or min(factors.values(), default=0) < 0 or reach > whole:
+                    return False
+            if not _stays_within(inner, use):
+                return False
+    return True
 
 
 def _written(block: bytes, name: bytes) -> list[tuple[int, int]] | None:
@@ -118,10 +136,10 @@ def _only_use(block: bytes, name: bytes) -> Tensor | None:
 
 def _loops(block: bytes) -> dict[bytes, int] | None:
     """How many values those indices of a block have that have several; None if it leaves some of them out."""
-    if part(block, stripe.CONSTRAINTS, b"") or any(part(index, stripe.START, b"")
-                                                   for index in parts(block, stripe.INDICES)):
+    if any(True for _ in parts(block, stripe.CONSTRAINTS)) or any(part(index, stripe.START, b"")
+                                                                  for index in parts(block, stripe.INDICES)):
         return None
-    return {index: count for index, count in stripe.ranges(block).items() if count > 1}
+    return {index: count for index, count in stripe.ranges(block).items() if count != 1}
 
 
 def _zeros_outside(written: list[tuple[int, int]], tensor: Tensor) -> list[bytes]:

@@ -89,7 +89,7 @@ def added_up(access=WHOLE, sizes=(1, 5, 10, 8), indices=ADDING, aggregation=b"ad
 
 def test_tiles_that_are_the_whole_tensor_each_once_are_set_one_by_one():
     assert added_up().name == b"O"
-    assert added_up(aggregation=b"max").name == b"O"
+    assert added_up(aggregation=b"mul").name == b"O"
     assert added_up([(0, {})] * 4, SIZES, {}).name == b"O"
     assert added_up(indices=dict(ADDING, k=1)).name == b"O"
 
@@ -100,8 +100,8 @@ def test_tiles_that_are_the_whole_tensor_each_once_are_set_one_by_one():
     dict(access=[(0, {"n": 1}), (0, {"i": 4}), (0, {}), (0, {})]),  # tiles that overlap
     dict(access=[(0, {"n": 1}), (1, {"i": 5}), (0, {}), (0, {})]),
     dict(access=[(0, {"n": 1, "i": 1}), (0, {"i": 5}), (0, {}), (0, {})]),
-    dict(aggregation=b"assign"), dict(aggregation=b""),
-    dict(more=field(stripe.CONSTRAINTS, field(stripe.CONSTANT, 1)))])
+    dict(aggregation=b"assign"), dict(aggregation=b""), dict(aggregation=b"max"),
+    dict(more=field(stripe.CONSTRAINTS, b"") + field(stripe.CONSTRAINTS, field(stripe.CONSTANT, 1)))])
 def test_other_tiles_are_not(other):
     assert added_up(**other) is None
 
@@ -109,12 +109,12 @@ def test_other_tiles_are_not(other):
 def test_a_statement_sets_its_tiles_before_it_adds_up():
     first = block({}, [use(b"X", b"T", b"", [(0, {})] * 4, SIZES)], store(b"X"))
     zero = first + field(stripe.TAGS, entry(b"zero", b""))
-    for aggregation, name in (b"add", b"agg_init_add"), (b"max", b"agg_init_max"):
+    for aggregation, name in (b"add", b"agg_init_add"), (b"mul", b"agg_init_mul"):
         adding = block(ADDING, [use(b"O", b"T", aggregation, WHOLE, (1, 5, 10, 8))], store(b"O"))
         before, after = first_values._first_then(first, adding, T)
         done = part(next(parts(part(after, stripe.BLOCK, b""), stripe.STATEMENTS)), stripe.BLOCK, b"")
         assert before == [] and stripe.name_of_special(next(parts(done, stripe.STATEMENTS))) == name
-        if aggregation != b"add":  # zero is not what a maximum begins with
+        if aggregation != b"add":  # zero is not what a product begins with
             assert first_values._first_then(zero, adding, T) == ([zero], adding)
 
 
