@@ -115,6 +115,18 @@ def test_in_a_library_that_is_not_known_nothing_is_looked_at(monkeypatch):
             assert not compiled_programs.keep_compiled_programs.__wrapped__()
 
 
+@pytest.mark.slow
+def test_where_a_change_fails_the_program_is_compiled_as_it_is(first):
+    fails = """
+from plaidkeras import first_values
+def fail(program): raise MemoryError
+first_values.set_late = fail
+import os, sys
+said, sys.stderr = sys.stderr, open(os.devnull, "w")  # where ctypes tells of it
+""" + TRAIN
+    assert train("", program=fails)[2] == first[1]
+
+
 SIGNALLED = """
 import os, signal, sys
 from plaidkeras import program_cache

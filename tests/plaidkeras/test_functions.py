@@ -130,3 +130,12 @@ def test_tensors_of_different_shapes_are_not_stacked():
 def test_a_slice_begins_and_ends_where_it_is_told():
     x = np.arange(24.0).reshape(2, 3, 4)
     assert np.array_equal(K.eval(K.slice(K.variable(x), (0, 1, 1), (-1, 2, 2))), x[:, 1:3, 1:3])
+
+
+def test_what_is_padded_for_one_operation_is_whole_for_the_others():
+    x = K.variable(np.random.RandomState(3).rand(2, 5, 5, 4))
+    doubled = x * 2
+    weights = K.variable(np.ones((3, 3, 4, 1)))
+    _, _, flat = K.function([], [K.depthwise_conv2d(doubled, weights, padding="same"),
+                                 K.pool2d(doubled, (2, 2), (1, 1), "same", pool_mode="avg"), K.flatten(doubled)])([])
+    np.testing.assert_array_equal(flat, 2 * K.get_value(x).ravel())
