@@ -217,7 +217,9 @@ def gather(reference, indices):
         made_of.rows = builtins.min(rows, getattr(made_of, "rows", rows))
     elif isinstance(rows, int):
         indices = op.clip(indices, 0, rows - 1)
-    return op.gather(reference, indices)
+    gathered = op.gather(reference, indices)
+    # A convolution has PlaidML pad what it reads in place; its gather knows nothing of that: it gets a copy.
+    return kernels.transpose(gathered, range(gathered.shape.ndims))
 
 
 class OneHot(Operation):

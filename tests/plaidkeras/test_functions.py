@@ -139,3 +139,11 @@ def test_what_is_padded_for_one_operation_is_whole_for_the_others():
     _, _, flat = K.function([], [K.depthwise_conv2d(doubled, weights, padding="same"),
                                  K.pool2d(doubled, (2, 2), (1, 1), "same", pool_mode="avg"), K.flatten(doubled)])([])
     np.testing.assert_array_equal(flat, 2 * K.get_value(x).ravel())
+
+
+def test_what_is_gathered_may_be_padded():
+    table, rows = np.random.RandomState(3).rand(5, 4), np.array([[1, 0, 2], [4, 4, 3]])
+    found = K.eval(K.conv1d(K.gather(K.variable(table), K.variable(rows, dtype="int32")),
+                            K.variable(np.ones((3, 4, 2))), padding="same"))
+    padded = np.pad(table[rows], ((0, 0), (1, 1), (0, 0))).sum(-1)
+    np.testing.assert_allclose(found[..., 0], padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:], rtol=1e-5)
