@@ -6,8 +6,8 @@ its functions are looked at before they begin:
     Platform::MakeProgram          has a program compiled: its text and shapes are the key
     lang::GenerateStripe           makes statements of its text: one that is kept has none
     codegen::Optimize              tiles and fuses them: not those of one that is kept
-    Native::compile                has LLVM translate them: it gets them changed (first_values.py,
-                                   temporaries.py); of what is not kept yet we take what is needed
+    Native::compile                has LLVM translate them: it gets them changed (unpadded.py,
+                                   first_values.py, temporaries.py); of what is not kept yet we take what is needed
     PassManagerImpl::run           has LLVM optimize it: this is done on all cores, see translation.py
     MCJIT::generateCodeForModule   asks LLVM's ObjectCache for machine code: it answers with what is there
 
@@ -24,13 +24,13 @@ import threading
 from pathlib import Path
 
 from plaidkeras import (code_generation, compile_time, compiler_patches, first_values, library, processor,
-                        program_cache, stencils, stripe, temporaries, translation, wire_format)
+                        program_cache, stencils, stripe, temporaries, translation, unpadded, wire_format)
 from plaidkeras.translation import Twine
 from plaidkeras.wire_format import field, fields
 
 LOOKS_AT_COMPILING = {"PLAIDML_STRIPE_OUTPUT", "PLAIDML_CPU_PROFILE", "VTUNE_PROFILE"}
 DETERMINES_CODE = (code_generation, compile_time, compiler_patches, first_values, library, processor, stencils,
-                   stripe, temporaries, translation, wire_format)
+                   stripe, temporaries, translation, unpadded, wire_format)
 
 # Functions of the library of 0.7.0 for Linux, each with its first instructions.
 MAKE_PROGRAM = 0x3b6b30, bytes.fromhex("554889e5415741564989fe4155")
@@ -172,8 +172,10 @@ class _Watch:
         if compiling:
             compiling.block = b"".join(field(*part) for part in fields(program) if part[0] != STATEMENTS)
         self._forget_translated()
-        made, changed = Shared(), temporaries.share_memory(first_values.set_late(program))
-        self._make_program(ctypes.byref(made), changed)
+        made = Shared()
+        for change in unpadded.reshape_unpadded, first_values.set_late, temporaries.share_memory:
+            program = change(program)
+        self._make_program(ctypes.byref(made), program)
         self.translated[threading.get_ident()] = made
         arguments[1] = Address.from_address(made.value + ENTRY_OF_PROGRAM).value
 

@@ -14,7 +14,6 @@ import math
 
 from plaidkeras import stripe
 from plaidkeras.stripe import Tensor, named, part, parts, tensors
-from plaidkeras.wire_format import field
 
 # PlaidML would set maxima and minima to infinities there, in place of the largest numbers.
 SET = {b"add": b"agg_init_add", b"mul": b"agg_init_mul"}
@@ -25,11 +24,11 @@ def set_late(program: bytes) -> bytes:
     return stripe.change_statements(program, _late)
 
 
-def _late(statements: list[bytes], tensors: list[Tensor]) -> list[bytes]:
-    around = {tensor.name: tensor for tensor in tensors}
+def _late(statements: list[bytes], named_around: list[Tensor]) -> list[bytes]:
+    around = {tensor.name: tensor for tensor in named_around}
     ordered, waiting = [], {}
     for statement in statements:
-        if _is_zero(statement) or _is_first_value(statement, around):
+        if is_zero(statement) or _is_first_value(statement, around):
             waiting[named(statement)[0]] = statement
             continue
         for name in dict.fromkeys(named(statement)):
@@ -44,15 +43,15 @@ def _first_then(first: bytes, statement: bytes, tensor: Tensor) -> tuple[list[by
     """What gives a tensor its first value, and the statement that uses it then."""
     if not (block := part(statement, stripe.BLOCK, b"")):
         return [first], statement
-    if (use := _added_up(block, tensor)) and (use.aggregation == b"add" or not _is_zero(first)):
+    if (use := _added_up(block, tensor)) and (use.aggregation == b"add" or not is_zero(first)):
         tile = stripe.special(SET[use.aggregation], use)
         return [], stripe.with_block(statement, lambda block: stripe.after(tile, block))
-    if _is_zero(first) and (written := _written(block, tensor.name)):
-        return _zeros_outside(written, tensor), statement
+    if is_zero(first) and (box := written(block, tensor.name)):
+        return _zeros_outside(box, tensor), statement
     return [first], statement
 
 
-def _is_zero(statement: bytes) -> bool:
+def is_zero(statement: bytes) -> bool:
     return stripe.has_tag(statement, b"zero") or stripe.name_of_special(statement) == b"zero"
 
 
@@ -60,7 +59,7 @@ def _is_first_value(statement: bytes, around: dict[bytes, Tensor]) -> bool:
     """Whether it only sets a tensor to its first value, and all of it."""
     block = part(statement, stripe.BLOCK, b"")
     return part(block, stripe.BLOCK_NAME, b"").startswith(b"Init(") and all(
-        _written(block, name) == [(0, size) for size in around[name].sizes] for name in named(statement))
+        written(block, name) == [(0, size) for size in around[name].sizes] for name in named(statement))
 
 
 def _added_up(block: bytes, tensor: Tensor) -> Tensor | None:
@@ -95,7 +94,7 @@ def _stays_within(block: bytes, tile: Tensor) -> bool:
     return True
 
 
-def _written(block: bytes, name: bytes) -> list[tuple[int, int]] | None:
+def written(block: bytes, name: bytes) -> list[tuple[int, int]] | None:
     """(begin, end) along each axis of what a block writes of a tensor; None if it is not known to write all of that,
     each element once, and to read none of it."""
     box = []
@@ -142,12 +141,12 @@ def _loops(block: bytes) -> dict[bytes, int] | None:
     return {index: count for index, count in stripe.ranges(block).items() if count != 1}
 
 
-def _zeros_outside(written: list[tuple[int, int]], tensor: Tensor) -> list[bytes]:
+def _zeros_outside(box: list[tuple[int, int]], tensor: Tensor) -> list[bytes]:
     """Statements that set to zero what of a tensor lies outside a box: along each axis what lies before and behind it,
     of what is within it along the axes before."""
     sizes = tensor.sizes
-    slabs = [[*written[:axis], outside, *((0, size) for size in sizes[axis + 1:])]
-             for axis, (begin, end) in enumerate(written) for outside in ((0, begin), (end, sizes[axis]))
+    slabs = [[*box[:axis], outside, *((0, size) for size in sizes[axis + 1:])]
+             for axis, (begin, end) in enumerate(box) for outside in ((0, begin), (end, sizes[axis]))
              if outside[0] < outside[1]]
     return [stripe.in_threads(SET[b"add"], tensor, list(alike))
             for _, alike in itertools.groupby(slabs, key=lambda slab: slab[0])]

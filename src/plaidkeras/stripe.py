@@ -6,6 +6,7 @@ names the tensors that it uses, each a part of one of the block around it, or al
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Iterator
 
 from plaidkeras.wire_format import field, fields
@@ -21,7 +22,7 @@ TYPE, DIMENSIONS, SIZE, STRIDE = 1, 3, 1, 2
 INDEX_NAME, RANGE, START = 1, 2, 3
 CONSTANT, TERMS = 1, 2
 KEY, VALUE = 1, 2
-ALLOCATED, OUT = 0, 2  # directions
+ALLOCATED, IN, OUT = 0, 1, 2  # directions
 BYTES = {2: 1, 16: 1, 17: 2, 18: 4, 19: 8, 20: 16, 32: 1, 33: 2, 34: 4, 35: 8, 49: 2, 50: 4, 51: 8, 56: 2}  # of a type
 
 
@@ -73,9 +74,12 @@ class Tensor:
         return [part(dimension, STRIDE, 0) for dimension in parts(self.shape, DIMENSIONS)]
 
     @property
+    def elements(self) -> int:
+        return 1 + sum((size - 1) * stride for size, stride in zip(self.sizes, self.strides))
+
+    @property
     def bytes(self) -> int:
-        elements = 1 + sum((size - 1) * stride for size, stride in zip(self.sizes, self.strides))
-        return elements * BYTES[part(self.shape, TYPE, 0)]
+        return self.elements * BYTES[part(self.shape, TYPE, 0)]
 
     @property
     def access(self) -> list[tuple[int, dict[bytes, int]]]:
@@ -134,6 +138,30 @@ def in_threads(name: bytes, tensor: Tensor, boxes: list[list[tuple[int, int]]]) 
     block = field(BLOCK_NAME, name) + field(INDICES, field(INDEX_NAME, b"i") + field(RANGE, end - begin)) + b"".join(
         field(REFINEMENTS, entry(use.name, use.message)) + field(STATEMENTS, special(name, use)) for use in uses)
     return field(BLOCK, block) + b"".join(field(TAGS, entry(tag, b"")) for tag in (b"cpu_thread", b"kernel"))
+
+
+def copy(source: Tensor, box: list[tuple[int, int]], target: Tensor) -> bytes:
+    """A statement that copies a part of a tensor, (begin, end) along each axis, to another one of as many elements, in
+    their order."""
+    sizes = [end - begin for begin, end in box]
+    names = [b"i%d" % axis for axis in range(len(box))]
+
+    def element(tensor, direction, begins, strides):
+        access = b"".join(field(ACCESS, (field(CONSTANT, begin) if begin else b"") + field(TERMS, entry(name, 1)))
+                          for begin, name in zip(begins, names))
+        shape = _replaced(tensor.shape, DIMENSIONS, (field(SIZE, 1) + field(STRIDE, stride) for stride in strides))
+        return field(DIRECTION, direction) + field(FROM, tensor.name) + access + field(SHAPE, shape) + b"".join(
+            field(LOCATION, each) for each in parts(tensor.message, LOCATION))
+
+    strides = [math.prod(sizes[axis + 1:]) for axis in range(len(sizes))]
+    uses = ((b"X", element(source, IN, [begin for begin, _ in box], source.strides)),
+            (b"Y", element(target, OUT, [0] * len(box), strides)))
+    block = field(BLOCK_NAME, b"copy") + b"".join(
+        field(INDICES, field(INDEX_NAME, name) + field(RANGE, size)) for name, size in zip(names, sizes)) + b"".join(
+        field(REFINEMENTS, entry(*use)) for use in uses) + b"".join(
+        field(STATEMENTS, field(kind, field(1, one) + field(2, other)))
+        for kind, one, other in ((LOAD, b"X", b"$X"), (STORE, b"$X", b"Y")))
+    return field(BLOCK, block) + field(TAGS, entry(b"kernel", b""))
 
 
 def _use(tensor: Tensor, box: list[tuple[int, int]], index: bytes = b"") -> bytes:

@@ -26,7 +26,7 @@ def set_bytes(program):
     total = 0
     for statement in statements:
         block = part(statement, stripe.BLOCK, b"")
-        if first_values._is_zero(statement) or first_values._is_first_value(statement, around):
+        if first_values.is_zero(statement) or first_values._is_first_value(statement, around):
             total += around[named(statement)[0]].bytes
         elif part(block, stripe.BLOCK_NAME, b"") == b"agg_init_add":
             total += 4 * math.prod(ranges(block).values()) * sum(math.prod(use.sizes) for use in tensors(block))
@@ -40,9 +40,9 @@ def test_a_training_step_sets_a_third_of_the_bytes_and_computes_the_same():
     assert 0 < set_bytes(after) < set_bytes(before) / 3
     statements, around = of(after)
     for at, statement in enumerate(statements):  # what is set by itself is set right before it is used
-        if first_values._is_zero(statement) or first_values._is_first_value(statement, around):
+        if first_values.is_zero(statement) or first_values._is_first_value(statement, around):
             (name,) = named(statement)
-            following = next(each for each in statements[at:] if not first_values._is_zero(each)
+            following = next(each for each in statements[at:] if not first_values.is_zero(each)
                              and not first_values._is_first_value(each, around))
             assert name in named(following)
             assert not any(name in named(each) for each in statements[:at])
@@ -141,7 +141,7 @@ def written(outer=WHOLE, inner=INNER, sizes=(1, 4, 10, 8), indices=None, aggrega
              for begin, factors in outer]
     inside = block(dict(b=4, c=8, d=8), [use(b"W", b"O", aggregation, inner, (1, 1, 1, 1))], *statements)
     statement = block(indices or ADDING, [use(b"O", b"T", b"", outer, sizes)], inside)
-    return first_values._written(part(statement, stripe.BLOCK, b""), b"T")
+    return first_values.written(part(statement, stripe.BLOCK, b""), b"T")
 
 
 def test_what_is_written_in_the_middle_is_known():

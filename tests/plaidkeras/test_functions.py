@@ -136,9 +136,13 @@ def test_what_is_padded_for_one_operation_is_whole_for_the_others():
     x = K.variable(np.random.RandomState(3).rand(2, 5, 5, 4))
     doubled = x * 2
     weights = K.variable(np.ones((3, 3, 4, 1)))
-    _, _, flat = K.function([], [K.depthwise_conv2d(doubled, weights, padding="same"),
-                                 K.pool2d(doubled, (2, 2), (1, 1), "same", pool_mode="avg"), K.flatten(doubled)])([])
+    *_, flat, rows = K.function([], [
+        K.conv2d(doubled, K.variable(np.ones((3, 3, 4, 2))), padding="same"),
+        K.depthwise_conv2d(doubled, weights, padding="same"),
+        K.pool2d(doubled, (2, 2), (1, 1), "same", pool_mode="avg"),
+        K.flatten(doubled), K.reshape(doubled, (10, 20))])([])
     np.testing.assert_array_equal(flat, 2 * K.get_value(x).ravel())
+    np.testing.assert_array_equal(rows, flat.reshape(10, 20))
 
 
 def test_what_is_gathered_may_be_padded():
